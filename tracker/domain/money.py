@@ -1,0 +1,80 @@
+"""Money is an integer count of minor units and an ISO 4217 code. Never a float, never added across currencies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+# ISO 4217: every active code whose exponent is not 2. The others are in _TWO.
+_ZERO = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE = "BHD IQD JOD KWD LYD OMR TND"
+_FOUR = "CLF UYW"
+_TWO = """
+AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY
+COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR
+JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO
+NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS
+TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG
+"""
+EXPONENTS: dict[str, int] = {
+    code: exponent for exponent, codes in ((0, _ZERO), (2, _TWO), (3, _THREE), (4, _FOUR)) for code in codes.split()
+}
+
+# The plain decimal of every shop's JSON. No sign tricks, no thousands, no exponent.
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?")
+
+
+def currency_code(text: object) -> str:
+    """`text` as a known ISO 4217 code in upper case. Raises ValueError: an unknown currency is never guessed."""
+    code = text.strip().upper() if isinstance(text, str) else ""
+    if code not in EXPONENTS:
+        raise ValueError(f"unknown currency {text!r}: want an ISO 4217 code such as EUR")
+    return code
+
+
+def minor_units(amount: str | Decimal | int, currency: str) -> int:
+    """`amount` in major units as a count of minor units, rounded half up away from zero, once.
+
+    A string must be a plain decimal with a point; floats are refused by type. Raises ValueError.
+    """
+    if isinstance(amount, str):
+        if not _AMOUNT.fullmatch(amount):
+            raise ValueError(f"not a plain decimal amount: {amount[:40]!r}")
+        amount = Decimal(amount)
+    if isinstance(amount, Decimal):
+        if not amount.is_finite() or amount.adjusted() > 15:
+            raise ValueError("amount out of range")
+    elif not isinstance(amount, int) or isinstance(amount, bool):
+        raise ValueError(f"not an amount: {type(amount).__name__}")
+    scaled = Decimal(amount).scaleb(EXPONENTS[currency])
+    return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def decimal_string(amount: int, currency: str) -> str:
+    """`amount` minor units as a plain decimal in the currency's own exponent: 1050 EUR is "10.50", 1050 JPY "1050"."""
+    return f"{Decimal(amount).scaleb(-EXPONENTS[currency]):f}"
+
+
+def round_half_up(value: Fraction) -> int:
+    """The nearest integer, halves away from zero: what a person with a pencil does."""
+    magnitude = (2 * abs(value.numerator) + value.denominator) // (2 * value.denominator)
+    return magnitude if value >= 0 else -magnitude
+
+
+def allot(total: int, weights: Sequence[Fraction]) -> list[int]:
+    """`total` minor units shared by `weights`, to the last unit: sum(result) == total.
+
+    Largest remainder (Hamilton): each share is floored, and the units left over go to the largest remainders, ties to
+    the earlier. The weights are not negative and sum to 1. Raises ValueError otherwise.
+    """
+    if any(weight < 0 for weight in weights) or sum(weights) != 1:
+        raise ValueError("weights must be ≥ 0 and sum to 1")
+    sign, size = (-1, -total) if total < 0 else (1, total)
+    exact = [size * weight for weight in weights]
+    shares = [value.numerator // value.denominator for value in exact]
+    by_remainder = sorted(range(len(weights)), key=lambda index: (shares[index] - exact[index], index))
+    for index in by_remainder[: size - sum(shares)]:
+        shares[index] += 1
+    return [sign * share for share in shares]

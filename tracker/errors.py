@@ -1,0 +1,53 @@
+"""Every error of ours is one tree; `permanent` decides whether trying again can help."""
+
+from __future__ import annotations
+
+
+class TrackerError(Exception):
+    """An error with a message that a person can act on. Never carries a secret or personal data."""
+
+    permanent = True
+    status = 400
+
+
+class BadSetting(TrackerError):
+    """A setting that cannot work; the message names it."""
+
+
+class BadSignature(TrackerError):
+    """A delivery whose signature does not verify. What part failed is for our counters, never for the sender."""
+
+    status = 401
+
+
+class BadPayload(TrackerError):
+    """A body that is signed but cannot be read, or lacks what an order needs."""
+
+
+class BadInput(TrackerError):
+    """A value a person or a program gave us at the edge; `field` names it, the message says what would do."""
+
+    status = 422
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class NotFound(TrackerError):
+    """Nothing of that name here, or it belongs to somebody else: the answer is the same."""
+
+    status = 404
+
+
+class Conflict(TrackerError):
+    """The thing exists already, or changed under the request."""
+
+    status = 409
+
+
+class Unavailable(TrackerError):
+    """Something we lean on does not answer; trying again later can help."""
+
+    permanent = False
+    status = 503

@@ -1,0 +1,85 @@
+"""One way to open the ledger on SQLite and PostgreSQL: same isolation, same failures, times in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from tracker.errors import Unavailable
+
+
+def open_database(url: str, *, wait: float = 10.0, pool_size: int = 5) -> Engine:
+    """An engine for `url`. `wait` is how many seconds a statement may wait for a lock or a connection.
+
+    SQLite runs in WAL with `synchronous=FULL`: what is committed survives a power cut. Every transaction that writes
+    begins IMMEDIATE (see `writing`), so that two writers queue instead of failing halfway.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"timeout": wait}, pool_size=pool_size)
+        _prepare_sqlite(engine)
+        return engine
+    return create_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=wait,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": max(1, round(wait)),
+            "options": f"-c timezone=UTC -c lock_timeout={int(wait * 1000)}",
+        },
+    )
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we begin transactions ourselves
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-20000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def sessions(engine: Engine) -> sessionmaker[Session]:
+    """Sessions whose objects stay readable after the commit."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+@contextmanager
+def writing(factory: sessionmaker[Session]) -> Iterator[Session]:
+    """A transaction that writes: committed at the end, rolled back on any error.
+
+    Raises Unavailable where the database is down, full or locked beyond our patience: trying again can help.
+    """
+    try:
+        with factory() as session, session.begin():
+            session.connection(execution_options={"writes": True})
+            yield session
+    except (OperationalError, InterfaceError) as error:
+        raise Unavailable("the ledger does not answer") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("the ledger does not answer") from error
+        raise
+
+
+def is_postgresql(connection: Connection | Session) -> bool:
+    """Whether the bound database is PostgreSQL; the alternative is SQLite."""
+    bind = connection.get_bind() if isinstance(connection, Session) else connection
+    return bind.dialect.name == "postgresql"

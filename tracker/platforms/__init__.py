@@ -1,0 +1,1 @@
+"""A module here is a shop platform: it verifies and reads its webhooks (`domain.deliveries.Platform`)."""

@@ -1,0 +1,1 @@
+"""A module here is a report: TITLE, COLUMNS, rows(session, scope)."""

@@ -1,0 +1,183 @@
+"""The only reader of the environment. A value that cannot work stops the start, and the message names it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from tracker.clock import Clock
+from tracker.errors import BadSetting
+
+T = TypeVar("T")
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an installation is told from outside. Sizes in bytes, times in seconds."""
+
+    state: Path
+    database_url: str
+    redis_url: str
+    secret_key: str
+    public_url: str
+    host: str
+    port: int
+    web_workers: int
+    web_threads: int
+    trusted_proxies: tuple[Network, ...]
+    click_parameter: str
+    store_ip: str
+    demo: bool
+    clock: Clock
+    journal_grace: float
+    stream_pause_length: int
+    log_level: str
+    failpoints: str
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where this host's clicks wait until they are verified in SQL."""
+        return self.state / "journal"
+
+    @property
+    def embedded_redis(self) -> bool:
+        """Whether Redis is the one that we start ourselves."""
+        return self.redis_url == embedded_redis_url(self.state)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read every setting. Raises BadSetting with the name of the first value that cannot work."""
+        env = os.environ if environ is None else environ
+        state = Path(env.get("TRACKER_STATE", "tracker-state")).absolute()
+        demo = _read(env, "TRACKER_DEMO", "0", _flag)
+        clock = _read(env, "TRACKER_DEMO_CLOCK", "", Clock.parse)
+        if clock.origin is not None and not demo:
+            raise BadSetting("TRACKER_DEMO_CLOCK: only a demo installation (TRACKER_DEMO=1) may bend time")
+        port = _read(env, "PORT", "8000", _between(0, 65535))
+        host = env.get("HOST", "127.0.0.1")
+        return cls(
+            state=state,
+            database_url=_read(env, "DATABASE_URL", f"sqlite:///{state / 'tracker.db'}", _database_url),
+            redis_url=_read(env, "REDIS_URL", embedded_redis_url(state), _redis_url),
+            secret_key=_secret_key(env, state),
+            public_url=_read(env, "PUBLIC_URL", f"http://{host}:{port}", _public_url),
+            host=host,
+            port=port,
+            web_workers=_read(env, "WEB_WORKERS", "1", _between(1, 256)),
+            web_threads=_read(env, "WEB_THREADS", "4", _between(1, 256)),
+            trusted_proxies=_read(env, "TRUSTED_PROXIES", "", _networks),
+            click_parameter=_read(env, "CLICK_PARAMETER", "rk", _parameter_name),
+            store_ip=_read(env, "STORE_IP", "truncated", _one_of("truncated", "none")),
+            demo=demo,
+            clock=clock,
+            journal_grace=_read(env, "JOURNAL_GRACE", "60", float),
+            stream_pause_length=_read(env, "STREAM_PAUSE_LENGTH", "500000", _between(1000, 10**9)),
+            log_level=_read(env, "LOG_LEVEL", "info", _one_of("debug", "info", "warning", "error")),
+            failpoints=env.get("TRACKER_FAILPOINTS", ""),
+        )
+
+
+def embedded_redis_url(state: Path) -> str:
+    """The socket of the Redis-compatible server that `tracker up` starts for the installation in `state`."""
+    return f"unix://{state / 'redis' / 'redis.sock'}"
+
+
+def _read(env: Mapping[str, str], name: str, default: str, parse: Callable[[str], T]) -> T:
+    text = env.get(name, default)
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise BadSetting(f"{name}: {error}") from None
+
+
+def _flag(text: str) -> bool:
+    if text not in ("0", "1", ""):
+        raise ValueError("want 0 or 1")
+    return text == "1"
+
+
+def _between(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"want a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"want one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _database_url(text: str) -> str:
+    scheme = text.partition(":")[0]
+    if scheme in ("postgres", "postgresql"):
+        return "postgresql+psycopg" + text[len(scheme) :]
+    if scheme not in ("sqlite", "postgresql+psycopg"):
+        raise ValueError("want sqlite:///… or postgresql://…")
+    return text
+
+
+def _redis_url(text: str) -> str:
+    if text.partition(":")[0] not in ("redis", "rediss", "unix"):
+        raise ValueError("want redis://…, rediss://… or unix://…")
+    return text
+
+
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("want the address people reach this service at, such as https://go.example.com")
+    return text.rstrip("/")
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _parameter_name(text: str) -> str:
+    if not text.isascii() or not text.replace("_", "").isalnum() or len(text) > 32:
+        raise ValueError("want a short name of letters, digits and _")
+    return text
+
+
+def _secret_key(env: Mapping[str, str], state: Path) -> str:
+    """SECRET_KEY, or a key made once and kept beside the state, readable by its owner alone."""
+    if key := env.get("SECRET_KEY"):
+        if len(key) < 32:
+            raise BadSetting("SECRET_KEY: want at least 32 random characters")
+        return key
+    path = state / "secret.key"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        pass
+    state.mkdir(parents=True, exist_ok=True)
+    fresh = state / f".secret.{os.getpid()}.{secrets.token_hex(4)}"
+    fresh.touch(mode=0o600)
+    fresh.write_text(secrets.token_hex(32))
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+    return path.read_text().strip()
+
+
+def demo_clock(origin: datetime, seconds_behind: float, seconds_of_play: float) -> Clock:
+    """The clock of a demo that plays `seconds_behind` of the past within `seconds_of_play` of real time."""
+    return Clock.parse(f"{origin.isoformat()},{seconds_behind},{(seconds_behind + seconds_of_play) / seconds_of_play}")

@@ -1,0 +1,77 @@
+"""The composition root: builds the real things once per process, from the settings alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from tracker import failpoints, log
+from tracker.clock import Clock
+from tracker.ledger import schema
+from tracker.ledger.database import open_database, sessions
+from tracker.settings import Settings
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Everything a process works with. Connections open on first use, so build it after the fork."""
+
+    settings: Settings
+
+    @property
+    def clock(self) -> Clock:
+        """The installation's clock."""
+        return self.settings.clock
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The ledger, with a patience fit for workers."""
+        return engine(self.settings)
+
+    @cached_property
+    def sessions(self) -> sessionmaker[Session]:
+        """Sessions on the ledger."""
+        return sessions(self.engine)
+
+    @cached_property
+    def hasty_engine(self) -> Engine:
+        """The ledger for paths that a visitor or a shop waits for: it gives up after half a second."""
+        return open_database(self.settings.database_url, wait=0.5)
+
+    @cached_property
+    def hasty_sessions(self) -> sessionmaker[Session]:
+        """Sessions on the ledger for paths that somebody waits for."""
+        return sessions(self.hasty_engine)
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        """Redis for workers, who can wait."""
+        return redis.Redis.from_url(self.settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
+
+    @cached_property
+    def hasty_redis(self) -> redis.Redis:
+        """Redis for paths that somebody waits for: 50 ms, no second try."""
+        return redis.Redis.from_url(
+            self.settings.redis_url, socket_timeout=0.05, socket_connect_timeout=0.05, retry=Retry(NoBackoff(), 0)
+        )
+
+
+def engine(settings: Settings) -> Engine:
+    """The ledger of an installation, whatever its state."""
+    return open_database(settings.database_url)
+
+
+def build(settings: Settings | None = None) -> Wiring:
+    """The wiring of this process. Raises BadSetting unless the ledger is there, current and of our kind."""
+    settings = settings or Settings.from_env()
+    log.configure(settings.log_level)
+    failpoints.arm(settings.failpoints)
+    wiring = Wiring(settings)
+    schema.check(wiring.engine, demo=settings.demo)
+    return wiring

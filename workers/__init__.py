@@ -1,0 +1,1 @@
+"""Processes: loops, transactions, retries. Built once per process, after the fork."""
