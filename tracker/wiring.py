@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import redis
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import Engine
@@ -50,14 +50,14 @@ class Wiring:
         return sessions(self.hasty_engine)
 
     @cached_property
-    def redis(self) -> redis.Redis:
+    def redis(self) -> Redis:
         """Redis for workers, who can wait."""
-        return redis.Redis.from_url(self.settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
+        return Redis.from_url(self.settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
 
     @cached_property
-    def hasty_redis(self) -> redis.Redis:
+    def hasty_redis(self) -> Redis:
         """Redis for paths that somebody waits for: 50 ms, no second try."""
-        return redis.Redis.from_url(
+        return Redis.from_url(
             self.settings.redis_url, socket_timeout=0.05, socket_connect_timeout=0.05, retry=Retry(NoBackoff(), 0)
         )
 

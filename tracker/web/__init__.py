@@ -11,7 +11,7 @@ from tracker.wiring import Wiring
 
 def create_app(wiring: Wiring) -> APIFlask:
     """The web application. The redirect stands in front of Flask's dispatch: it costs a sixth of it."""
-    app = APIFlask("tracker", title="Tracker", docs_path=None, spec_path=None, static_folder=None)
+    app = APIFlask("tracker", title="Tracker", docs_path=None, spec_path=None)
     app.config.update(SECRET_KEY=wiring.settings.secret_key, MAX_CONTENT_LENGTH=2 * 1024 * 1024)
     for face in (health, webhooks, api, auth, pages):
         face.register(app, wiring)
