@@ -6,11 +6,12 @@ from apiflask import APIFlask
 
 from tracker.web import api, auth, health, pages, webhooks
 from tracker.web.redirect import Redirect
-from tracker.wiring import Wiring
+from tracker.wiring import Wiring, build
 
 
-def create_app(wiring: Wiring) -> APIFlask:
+def create_app(wiring: Wiring | None = None) -> APIFlask:
     """The web application. The redirect stands in front of Flask's dispatch: it costs a sixth of it."""
+    wiring = wiring or build()
     app = APIFlask("tracker", title="Tracker", docs_path=None, spec_path=None)
     app.config.update(SECRET_KEY=wiring.settings.secret_key, MAX_CONTENT_LENGTH=2 * 1024 * 1024)
     for face in (health, webhooks, api, auth, pages):
