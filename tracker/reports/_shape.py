@@ -1,0 +1,263 @@
+"""A report is columns and rows; what a cell means is said by its column, and rendered in one place for every medium.
+
+A money cell is an integer of minor units of the currency that the row's own `currency` key names. It becomes a decimal
+string in JSON ("10.50"), a plain number in CSV (10.50) and an amount in the reader's locale on a page. So amounts of
+several currencies never meet in one row, and no report adds them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from fractions import Fraction
+from typing import Protocol, cast
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tracker import plugins
+from tracker.domain import ids
+from tracker.domain.catalog import Channel
+from tracker.domain.money import decimal_string
+from tracker.errors import BadInput, NotFound
+from tracker.ledger.tables import Brand
+
+# The model by which partners are paid, whichever it is for each order.
+PAYING = "paying"
+
+DEFAULT_DAYS = 30
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+Row = dict[str, object]
+
+
+class Kind(StrEnum):
+    """What the cells of a column hold. Any cell may be None: unknown, or a zero denominator; never shown as zero."""
+
+    TEXT = "text"  # str
+    LIST = "list"  # list of str
+    WORD = "word"  # str of a closed set, shown translated
+    INTEGER = "integer"  # int
+    MONEY = "money"  # int, minor units of row["currency"]
+    PERCENT = "percent"  # Fraction of 1
+    DATE = "date"  # date
+    MOMENT = "moment"  # aware datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`key` is the name in JSON and CSV, `title` the English heading that pages translate, `help` its definition."""
+
+    key: str
+    title: str
+    kind: Kind = Kind.TEXT
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a report is asked about. `start` and `end` are days of the brand's time zone, both included.
+
+    `model` is a model's name or PAYING. The optional filters keep the credits, touches and clicks of one campaign,
+    channel or partner.
+    """
+
+    brand_id: str
+    start: date
+    end: date
+    model: str = PAYING
+    campaign_id: str | None = None
+    channel: str | None = None
+    partner_id: str | None = None
+
+
+class Report(Protocol):
+    """The shape of a public module in `tracker.reports`. Its name is the module's."""
+
+    TITLE: str
+    DESCRIPTION: str
+    COLUMNS: tuple[Column, ...]
+
+    def rows(self, session: Session, scope: Scope) -> list[Row]:
+        """The rows, in the order in which they are read. Every column's key is in every row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A report that was run."""
+
+    name: str
+    title: str
+    description: str
+    columns: tuple[Column, ...]
+    rows: Sequence[Row]
+    scope: Scope
+
+
+def reports() -> dict[str, Report]:
+    """Every report by name."""
+    return cast("dict[str, Report]", plugins.discover("tracker.reports"))
+
+
+def models() -> list[str]:
+    """Every model by name."""
+    return list(plugins.discover("tracker.attribution"))
+
+
+def run(session: Session, name: str, scope: Scope) -> Result:
+    """The report called `name` over `scope`. Raises NotFound where there is none."""
+    report = reports().get(name)
+    if report is None:
+        raise NotFound(f"no report is called {name!r}; there are {', '.join(reports())}")
+    return Result(name, report.TITLE, report.DESCRIPTION, report.COLUMNS, report.rows(session, scope), scope)
+
+
+def scope_from(session: Session, brand_id: str, asked: Mapping[str, str], now: datetime) -> Scope:
+    """The scope of a query string or a command line: `from`, `to`, `model`, `campaign`, `channel`, `partner`.
+
+    Empty means not asked; without dates it is the thirty days that end today in the brand's time zone. Raises BadInput
+    with the name of the value that will not do, and NotFound for an unknown brand.
+    """
+    today = now.astimezone(zone_of(session, brand_id)).date()
+    end = _day(asked, "to") or today
+    start = _day(asked, "from") or min(end, today) - timedelta(days=DEFAULT_DAYS - 1)
+    if start > end:
+        raise BadInput("from", "the first day comes after the last")
+    return Scope(
+        brand_id=brand_id,
+        start=start,
+        end=end,
+        model=model_from(asked.get("model")),
+        campaign_id=_id(asked, "campaign"),
+        channel=_channel(asked.get("channel")),
+        partner_id=_id(asked, "partner"),
+    )
+
+
+def model_from(text: str | None) -> str:
+    """A model's name or PAYING. Raises BadInput for a model that we do not have."""
+    if not text or text == PAYING:
+        return PAYING
+    if text not in models():
+        raise BadInput("model", f"want {PAYING} or one of {', '.join(models())}")
+    return text
+
+
+def zone_of(session: Session, brand_id: str) -> ZoneInfo:
+    """The time zone whose days the brand's reports count. Raises NotFound."""
+    name = session.execute(select(Brand.time_zone).where(Brand.id == brand_id)).scalar_one_or_none()
+    if name is None:
+        raise NotFound("no such brand")
+    return ZoneInfo(name)
+
+
+def span(scope: Scope, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The scope as moments, UTC: the first included, the second excluded. Right on the days when clocks change."""
+    return _midnight(scope.start, zone), _midnight(scope.end + timedelta(days=1), zone)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def _day(asked: Mapping[str, str], name: str) -> date | None:
+    text = asked.get(name) or ""
+    if not text:
+        return None
+    try:
+        if not _DATE.fullmatch(text):
+            raise ValueError
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(name, "want a day such as 2026-03-31") from None
+    if not 1970 <= day.year <= 9000:
+        raise BadInput(name, "want a day from 1970 on")
+    return day
+
+
+def _id(asked: Mapping[str, str], name: str) -> str | None:
+    text = asked.get(name) or None
+    if text is not None and not ids.is_id(text):
+        raise BadInput(name, "want an id of 32 hexadecimal digits")
+    return text
+
+
+def _channel(text: str | None) -> str | None:
+    if text and text not in list(Channel):
+        raise BadInput("channel", f"want one of {', '.join(Channel)}")
+    return text or None
+
+
+# --- machine-readable renderings -------------------------------------------------------------------------------------
+
+
+def as_json(result: Result) -> dict[str, object]:
+    """The result as plain JSON values: money as decimal strings, shares of 1 as numbers, days and times in ISO 8601."""
+    scope = result.scope
+    return {
+        "report": result.name,
+        "title": result.title,
+        "from": scope.start.isoformat(),
+        "to": scope.end.isoformat(),
+        "model": scope.model,
+        "campaign": scope.campaign_id,
+        "channel": scope.channel,
+        "partner": scope.partner_id,
+        "columns": [{"key": column.key, "title": column.title, "kind": str(column.kind)} for column in result.columns],
+        "rows": [{column.key: plain(row, column) for column in result.columns} for row in result.rows],
+    }
+
+
+def plain(row: Row, column: Column) -> object:
+    """The JSON value of the cell of `row` under `column`."""
+    value = row[column.key]
+    if value is None:
+        return None
+    match column.kind:
+        case Kind.MONEY:
+            return decimal_string(cast("int", value), cast("str", row["currency"]))
+        case Kind.PERCENT:
+            return round(float(cast("Fraction", value)), 6)
+        case Kind.DATE | Kind.MOMENT:
+            return cast("date", value).isoformat()
+        case Kind.LIST:
+            return list(cast("Sequence[str]", value))
+        case _:
+            return value
+
+
+def as_csv(result: Result) -> str:
+    """The result as CSV (RFC 4180): the keys as header, numbers plain, text that no spreadsheet takes for a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([column.key for column in result.columns])
+    for row in result.rows:
+        writer.writerow([_csv_cell(row, column) for column in result.columns])
+    return out.getvalue()
+
+
+def _csv_cell(row: Row, column: Column) -> str:
+    value = plain(row, column)
+    if value is None:
+        return ""
+    if column.kind in (Kind.MONEY, Kind.INTEGER, Kind.DATE, Kind.MOMENT):
+        return str(value)
+    if column.kind is Kind.PERCENT:
+        return f"{value:.6f}"
+    text = " ".join(cast("list[str]", value)) if column.kind is Kind.LIST else str(value)
+    return formula_safe(text)
+
+
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def formula_safe(text: str) -> str:
+    """`text` with a quote before it where a spreadsheet would read a formula (OWASP), and without NULs."""
+    text = text.replace("\0", "")
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
