@@ -162,7 +162,7 @@ def _start(stack: ExitStack, threads: int) -> list[Contestant]:
         env = stack.enter_context(
             world.installation(folder / name.replace(", ", "-").replace(" ", "-"), port, redis=with_redis)
         )
-        enter(name, granian("tracker.web:create_app", port, threads) + ["--factory"], env, port=port)
+        enter(name, [*granian("tracker.web:create_app", port, threads), "--factory"], env, port=port)
         if with_redis:
             stack.enter_context(running([sys.executable, "-m", "workers.shipper"], env, core=1))
     return contestants
