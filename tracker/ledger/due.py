@@ -1,0 +1,235 @@
+"""Whatever can change a credit marks its orders due in its own transaction; a drainer settles only what it has seen.
+
+How nothing slips between two transactions that cannot see each other: every marker holds a shared lock from before it
+looks for the orders concerned until its commit; a drainer first reads the turns, then waits until every marker in
+flight has ended, and only then reads facts. So a marker either has committed before the drainer reads, or begins to
+look after the orders' own facts were visible, and gives them a new turn, which the drainer does not settle. SQLite has
+one writer at a time and needs no lock.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Select,
+    and_,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, aliased
+
+from tracker.ledger.database import is_postgresql
+from tracker.ledger.tables import AttributionDue, Click, OrderClick, OrderCode, OrderRow
+
+# How many orders of the same customer, on either side of an order, are looked at as its family. A customer with more
+# is a shop assistant or a marketplace, and must not make every one of its orders wait for all the others.
+FAMILY = 20
+
+# A click may be dated this much after its order by clocks that disagree, and still belong to it.
+SKEW = timedelta(seconds=60)
+
+_MARKERS = 7201984  # advisory lock: shared by markers until they commit, taken and given back by drainers
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A due order and the turn at which it was claimed."""
+
+    order_id: str
+    turn: int
+
+
+def mark_due(session: Session, order_ids: Iterable[str], cause: str, wall: datetime) -> None:
+    """These orders, and their customers' neighbouring ones, are to be credited anew.
+
+    Call it after the order's row is written; when its customer changes, before as well: the old family loses a member.
+    """
+    ids = sorted(set(order_ids))
+    if not ids:
+        return
+    _begin_marking(session)
+    concerned = {*ids, *(row.neighbour_id for row in session.execute(family(ids)))}
+    _mark(session, select(OrderRow.id).where(OrderRow.id.in_(concerned)), cause, wall)
+
+
+def mark_due_for_clicks(session: Session, click_ids: Iterable[str], wall: datetime) -> None:
+    """Orders that carry one of these clicks, or another click of the same visitor, and those orders' families.
+
+    For the transaction that records the clicks, after they are inserted.
+    """
+    ids = sorted(set(click_ids))
+    if not ids:
+        return
+    _begin_marking(session)
+    seeds = _orders_of_clicks(session, ids)
+    if not seeds:
+        return
+    concerned = set(seeds)
+    for row in session.execute(family(sorted(seeds))):
+        if row.placed_at is not None and row.placed_at + SKEW >= seeds[row.order_id]:
+            concerned.add(row.neighbour_id)
+    _mark(session, select(OrderRow.id).where(OrderRow.id.in_(concerned)), "click", wall)
+
+
+def mark_due_for_code(session: Session, brand_id: str, normal: str, wall: datetime) -> None:
+    """Every order of the brand that carries this code. For the transaction that changes whose code it is."""
+    _begin_marking(session)
+    carrying = select(OrderCode.order_id).where(OrderCode.brand_id == brand_id, OrderCode.normal == normal)
+    _mark(session, carrying, "code", wall)
+
+
+def claim_due(session: Session, limit: int) -> list[Claim]:
+    """Up to `limit` due orders, the longest due first, with their rows locked; other drainers get other ones.
+
+    Call it first in a `writing` transaction, read facts only afterwards, and `settle` before the commit.
+    """
+    oldest = select(AttributionDue.order_id, AttributionDue.turn).order_by(
+        AttributionDue.since, AttributionDue.order_id
+    )
+    found = {row.order_id: row.turn for row in session.execute(oldest.limit(limit * 4))}
+    return _lock(session, found, limit=limit) if found else []
+
+
+def claim_order(session: Session, order_id: str) -> Claim | None:
+    """This order with its row locked, due or not; None where there is no such order. Waits for whoever holds it."""
+    turn = session.execute(select(AttributionDue.turn).where(AttributionDue.order_id == order_id)).scalar()
+    _wait_for_markers(session)
+    row = select(OrderRow.id).where(OrderRow.id == order_id).with_for_update(key_share=True)
+    known = session.execute(row).scalar() is not None
+    return Claim(order_id, turn or 0) if known else None
+
+
+def settle(session: Session, order_id: str, turn: int) -> None:
+    """The order is credited as of `turn`; a later turn stays due."""
+    session.execute(
+        delete(AttributionDue).where(AttributionDue.order_id == order_id, AttributionDue.turn == turn),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def postpone(session: Session, order_id: str, wall: datetime) -> None:
+    """Put a due order that cannot be credited behind all others, so that it holds up nobody."""
+    session.execute(
+        update(AttributionDue).where(AttributionDue.order_id == order_id).values(since=wall),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def count_due(session: Session) -> int:
+    """How many orders wait to be credited."""
+    return session.execute(select(func.count()).select_from(AttributionDue)).scalar_one()
+
+
+def oldest_due(session: Session) -> datetime | None:
+    """Wall time since which the longest waiting order is due, or None."""
+    return session.execute(select(func.min(AttributionDue.since))).scalar()
+
+
+def family(order_ids: Iterable[str]) -> Select[Any]:
+    """Of each order the nearest others of the same customer and brand: up to FAMILY placed earlier and FAMILY later.
+
+    Columns: order_id, neighbour_id, earlier, placed_at, status, test, click_ids (the neighbour's).
+    """
+    ids = list(order_ids)
+    ranked = union_all(_ranked(ids, earlier=True), _ranked(ids, earlier=False)).subquery()
+    return select(ranked).where(ranked.c.rank <= FAMILY)
+
+
+def _ranked(order_ids: list[str], *, earlier: bool) -> Select[Any]:
+    order, other = OrderRow, aliased(OrderRow)
+    if earlier:
+        side = or_(other.placed_at < order.placed_at, and_(other.placed_at == order.placed_at, other.id < order.id))
+        nearest = (other.placed_at.desc(), other.id.desc())
+    else:
+        side = or_(other.placed_at > order.placed_at, and_(other.placed_at == order.placed_at, other.id > order.id))
+        nearest = (other.placed_at.asc(), other.id.asc())
+    return (
+        select(
+            order.id.label("order_id"),
+            other.id.label("neighbour_id"),
+            literal(1 if earlier else 0).label("earlier"),
+            other.placed_at.label("placed_at"),
+            other.status.label("status"),
+            other.test.label("test"),
+            other.click_ids.label("click_ids"),
+            func.row_number().over(partition_by=order.id, order_by=nearest).label("rank"),
+        )
+        .join(other, and_(other.brand_id == order.brand_id, other.customer == order.customer))
+        .where(order.id.in_(order_ids), side)
+    )
+
+
+def _orders_of_clicks(session: Session, click_ids: list[str]) -> Mapping[str, datetime]:
+    """Orders that these clicks concern, with the moment before which nobody of their families can be concerned."""
+    carrying = select(OrderClick.order_id).where(OrderClick.click_id.in_(click_ids))
+    seeds = dict.fromkeys(session.execute(carrying).scalars(), _EVER)
+    for row in session.execute(_orders_of_visitors(click_ids)):
+        seeds[row.order_id] = min(row.at, seeds.get(row.order_id, row.at))
+    return seeds
+
+
+def _orders_of_visitors(click_ids: list[str]) -> Select[str, datetime]:
+    fresh, sibling = Click, aliased(Click)
+    return (
+        select(OrderClick.order_id, fresh.at)
+        .join(sibling, and_(sibling.visitor_id == fresh.visitor_id, sibling.brand_id == fresh.brand_id))
+        .join(OrderClick, OrderClick.click_id == sibling.id)
+        .where(fresh.id.in_(click_ids), fresh.visitor_id.is_not(None))
+    )
+
+
+def _begin_marking(session: Session) -> None:
+    if is_postgresql(session):
+        session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": _MARKERS})
+
+
+def _wait_for_markers(session: Session) -> None:
+    if is_postgresql(session):
+        session.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MARKERS})
+        session.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MARKERS})
+
+
+def _lock(session: Session, turns: Mapping[str, int], *, limit: int) -> list[Claim]:
+    """No lock of ours may be held while we wait for the markers: they may be waiting for one of these orders."""
+    _wait_for_markers(session)
+    still_due: Select[str] = (
+        select(OrderRow.id)
+        .join(AttributionDue, AttributionDue.order_id == OrderRow.id)
+        .where(OrderRow.id.in_(turns))
+        .order_by(AttributionDue.since, OrderRow.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=OrderRow, key_share=True)
+    )
+    return [Claim(order_id, turns[order_id]) for order_id in session.execute(still_due).scalars()]
+
+
+def _mark(session: Session, order_ids: Select[str], cause: str, wall: datetime) -> None:
+    """Turns begin at random, so that a turn settled once can never be mistaken for a later one."""
+    ids = order_ids.subquery().c[0]
+    rows = select(
+        ids,
+        literal(secrets.randbits(48)),
+        literal(cause),
+        literal(wall, AttributionDue.since.type),
+    ).where(ids.is_not(None))  # SQLite cannot read ON CONFLICT after a SELECT without WHERE
+    insert = postgresql.insert if is_postgresql(session) else sqlite.insert
+    statement = insert(AttributionDue).from_select(["order_id", "turn", "cause", "since"], rows.order_by(ids))
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["order_id"],
+            set_={"turn": AttributionDue.turn + 1, "cause": statement.excluded.cause},
+        )
+    )
