@@ -11,11 +11,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 
 from redis import Redis, RedisError
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
@@ -72,22 +73,26 @@ def _beat(redis: Redis, name: str, stop: threading.Event) -> None:
         return
 
 
-class _Worker(SimpleWorker):
+class Worker(SimpleWorker):
     """RQ's worker in one process, which takes the bell away before it begins, and waits for Redis two seconds at most.
 
     So what is committed after the beginning of a job rings anew.
     """
 
     max_connection_wait_time = 2.0
+    told_to_stop = False
+
+    def handle_warm_shutdown_request(self) -> None:
+        self.told_to_stop = True
 
     def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:
         super().prepare_job_execution(job, remove_from_intermediate_queue)
         self.connection.delete(queue.bell(str(job.func_name), *(str(argument) for argument in job.args)))
 
 
-def worker(redis: Redis, queue_name: str) -> SimpleWorker:
+def worker(redis: Redis, queue_name: str) -> Worker:
     """A worker on one queue, and one only."""
-    return _Worker(
+    return Worker(
         [queue_name],
         connection=redis,
         serializer=JSONSerializer,
@@ -102,8 +107,9 @@ def work(queue_name: str) -> None:
     """Work on `queue_name` until told to stop (SIGTERM, SIGINT); outlives a Redis that goes away."""
     hands = wiring()
     with heartbeat(hands.redis, queue_name):
-        while not _worked(hands.redis, queue_name):
-            time.sleep(1.0)
+        with suppress(StopRequested):
+            while not _worked(hands.redis, queue_name):
+                time.sleep(1.0)
 
 
 def _worked(redis: Redis, queue_name: str) -> bool:
@@ -111,7 +117,7 @@ def _worked(redis: Redis, queue_name: str) -> bool:
     try:
         current = worker(redis, queue_name)
         current.work(logging_level="WARNING")
-        return current.shutdown_requested_date is not None
+        return current.told_to_stop
     except (RedisError, OSError) as error:
         log.warning("worker_without_redis", queue=queue_name, error=type(error).__name__)
         return False
