@@ -405,6 +405,16 @@ class OrderEventRow(Base):
     recorded_at: Mapped[datetime]
 
 
+class Redaction(Base):
+    """An order whose customer asked to be forgotten: none of its events may name the customer, come when they may."""
+
+    __tablename__ = "redactions"
+
+    shop_id: Mapped[str] = mapped_column(Id, ForeignKey("shops.id"), primary_key=True)
+    external_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    at: Mapped[datetime]
+
+
 # --- conclusions -----------------------------------------------------------------------------------------------------
 
 
