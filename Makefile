@@ -1,0 +1,65 @@
+# make demo   the whole service with sample traffic, pages left running
+# make test   everything that must hold before a change is kept
+PYTHON ?= python3
+PYTEST_WORKERS ?= 2
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+RUN := .venv/.ready-to-run
+DEV := .venv/.ready-to-develop
+
+.PHONY: demo test lint bench killtest lock wheel clean
+
+demo: $(RUN)
+	@$(BIN)/tracker demo $(ARGS)
+
+test: lint
+	$(BIN)/pytest -n $(PYTEST_WORKERS) $(ARGS)
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || echo \
+	  "The browser tests were not run: this machine has no Chromium. To run them: apt-get install -y chromium chromium-driver"
+
+lint: $(DEV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(DEV)
+	$(BIN)/python -m bench $(ARGS)
+
+killtest: $(DEV)
+	$(BIN)/python -m tests.kill $(ARGS)
+
+# The build backend is locked too, so that nothing is ever fetched that the lock does not name.
+COMPILE = printf 'hatchling\neditables\n' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml -
+lock: $(DEV)
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+
+wheel: $(RUN)
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/*.whl
+
+clean:
+	rm -rf .venv dist build demo-state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $(PYTHON) is not: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make virtual environments yet: apt-get install -y python3-venv python3-pip" >&2; exit 1; }
+	@echo "making .venv"
+	@$(PYTHON) -m venv .venv
+
+$(RUN): requirements.lock pyproject.toml | .venv/bin/python
+	@echo "installing what the service needs"
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUN)
+	@echo "installing what its tests need"
+	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@touch $@
