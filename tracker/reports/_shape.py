@@ -40,6 +40,7 @@ Row = dict[str, object]
 class Kind(StrEnum):
     """What the cells of a column hold. Any cell may be None: unknown, or a zero denominator; never shown as zero."""
 
+    ID = "id"  # str, for machines: pages leave it out
     TEXT = "text"  # str
     LIST = "list"  # list of str
     WORD = "word"  # str of a closed set, shown translated

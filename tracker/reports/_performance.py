@@ -1,0 +1,128 @@
+"""What a channel, a partner or a link performed: the same columns, from the same figures, whoever the subject is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from tracker.domain import metrics
+from tracker.domain.orders import Status
+from tracker.reports._parts import (
+    By,
+    Clicks,
+    Credited,
+    Journeys,
+    Key,
+    brand_currency,
+    clicks,
+    credited,
+    grouped,
+    in_order,
+    journeys,
+)
+from tracker.reports._shape import Column, Kind, Row, Scope
+
+CURRENCY = Column("currency", "Currency")
+
+COLUMNS = (
+    Column(
+        "revenue", "Revenue", Kind.MONEY, "Net value credited: goods after discounts, without tax, shipping, refunds."
+    ),
+    Column("orders", "Orders", Kind.INTEGER, "Paid orders with a credit; an order that several share counts for each."),
+    Column("closed", "Closed", Kind.INTEGER, "Orders whose journey ended here."),
+    Column("opened", "Opened", Kind.INTEGER, "Orders whose journey began here."),
+    Column("assisted", "Assisted", Kind.INTEGER, "Orders whose journey passed here and ended elsewhere."),
+    Column("clicks", "Clicks", Kind.INTEGER, "Clicks by people; bots and link previews are left out."),
+    Column("unique", "Unique", Kind.INTEGER, "Distinct visitors, counted per link and day."),
+    Column("cvr", "CVR", Kind.PERCENT, "Conversion rate: orders that came through a link, per click."),
+    Column("aov", "AOV", Kind.MONEY, "Average order value: net value of the orders, per order."),
+    Column("epc", "EPC", Kind.MONEY, "Earnings per click: revenue that came through links, per click."),
+    Column("pending", "Pending", Kind.MONEY, "What orders not yet paid would add."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """The figures of every subject of one kind. `first` is the brand's own currency."""
+
+    first: str
+    credited: dict[Key, Credited]
+    pending: dict[Key, Credited]
+    journeys: dict[Key, Journeys]
+    clicks: dict[str, Clicks]
+    link_orders: dict[str, int]
+
+    def subjects(self) -> set[str]:
+        """Everyone with any figure at all."""
+        return set(grouped(*self._in_money())) | set(self.clicks)
+
+    def rows(self, subject: str) -> list[Row]:
+        """A row a currency, the brand's own in front; one of zeros where there is nothing.
+
+        Clicks and their rate have no currency: they stand on the first row, and are None on the others, so that a
+        column may be added up.
+        """
+        currencies = in_order(grouped(*self._in_money()).get(subject, ()), self.first)
+        return [self.row(subject, currency, first=index == 0) for index, currency in enumerate(currencies)]
+
+    def row(self, subject: str, currency: str, *, first: bool) -> Row:
+        """The figures of `subject` in `currency`; those that have none only on the `first` row."""
+        credited = self.credited.get((subject, currency), Credited())
+        journeys = self.journeys.get((subject, currency), Journeys())
+        row: Row = {
+            "currency": currency,
+            "revenue": credited.revenue,
+            "orders": credited.orders,
+            "closed": journeys.closed,
+            "opened": journeys.opened,
+            "assisted": journeys.assisted,
+            "aov": metrics.whole_units(metrics.average_order_value(credited.value, credited.orders)),
+            "pending": self.pending.get((subject, currency), Credited()).revenue,
+        }
+        return row | self._click_cells(subject, credited.link_revenue, first=first)
+
+    def _in_money(self) -> tuple[Collection[Key], ...]:
+        return (self.credited, self.pending, self.journeys)
+
+    def _click_cells(self, subject: str, link_revenue: int, *, first: bool) -> Row:
+        clicks = self.clicks.get(subject, Clicks())
+        orders = self.link_orders.get(subject, 0)
+        return {
+            "clicks": clicks.human if first else None,
+            "unique": clicks.unique if first else None,
+            "cvr": metrics.conversion_rate(orders, clicks.human) if first else None,
+            "epc": metrics.whole_units(metrics.earnings_per_click(link_revenue, clicks.human)),
+        }
+
+
+def performance(session: Session, scope: Scope, *, credit_by: By, touch_by: By, link_by: By) -> Performance:
+    """The figures by a column of credits, of touches and of links that name the same subject. Five queries."""
+    paid = credited(session, scope, credit_by)
+    return Performance(
+        first=brand_currency(session, scope.brand_id),
+        credited=paid,
+        pending=credited(session, scope, credit_by, Status.PENDING),
+        journeys=journeys(session, scope, touch_by),
+        clicks=clicks(session, scope, link_by),
+        link_orders=_link_orders(paid),
+    )
+
+
+def _link_orders(paid: dict[Key, Credited]) -> dict[str, int]:
+    """Orders that came through links, by subject, over all currencies: a count has none."""
+    found: dict[str, int] = {}
+    for (subject, _), figures in paid.items():
+        found[subject] = found.get(subject, 0) + figures.link_orders
+    return found
+
+
+def by_revenue(rows: list[Row], first: str) -> list[Row]:
+    """The brand's currency first, then by revenue, the largest in front."""
+    return sorted(rows, key=lambda row: (row["currency"] != first, str(row["currency"]), -_amount(row)))
+
+
+def _amount(row: Row) -> int:
+    revenue = row["revenue"]
+    return revenue if isinstance(revenue, int) else 0

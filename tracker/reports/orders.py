@@ -1,0 +1,95 @@
+"""Every order of the period, attributed or not, of whatever status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tracker.ledger.tables import Credit, CreditSet, OrderRow, Partner, Shop
+from tracker.reports._orders import of_model
+from tracker.reports._parts import Condition, is_filtered, kept_by
+from tracker.reports._shape import Column, Kind, Row, Scope
+
+TITLE = "Orders"
+DESCRIPTION = "Every order of the period, attributed or not, with who is credited."
+COLUMNS = (
+    Column("order_id", "Order id", Kind.ID),
+    Column("placed_at", "Placed", Kind.MOMENT),
+    Column("number", "Number"),
+    Column("external_id", "Shop's id"),
+    Column("shop", "Shop"),
+    Column("status", "Status", Kind.WORD),
+    Column("test", "Test", Kind.WORD),
+    Column("currency", "Currency"),
+    Column("total", "Total", Kind.MONEY, "All that the buyer paid."),
+    Column("refunded", "Refunded", Kind.MONEY),
+    Column("net", "Net", Kind.MONEY, "Goods after discounts, without tax and shipping, less refunds in proportion."),
+    Column("credited", "Credited", Kind.MONEY, "What of it is credited; a pending order shows what it would be."),
+    Column("partners", "Partners", Kind.LIST),
+    Column("codes", "Codes", Kind.LIST),
+)
+
+
+def rows(session: Session, scope: Scope) -> list[Row]:
+    """A row an order, the latest first; under a filter, only the orders with a credit that it keeps. Two queries."""
+    days = _days(scope)
+    credits_of = _credits(session, scope, days)
+    query = (
+        select(OrderRow, Shop.name)
+        .join(Shop, Shop.id == OrderRow.shop_id)
+        .where(*days)
+        .order_by(OrderRow.placed_at.desc(), OrderRow.id.desc())
+    )
+    found = session.execute(query)
+    return [
+        _row(order, shop, credits_of.get(order.id, ()))
+        for order, shop in found
+        if order.id in credits_of or not is_filtered(scope)
+    ]
+
+
+def _days(scope: Scope) -> tuple[Condition, ...]:
+    return (
+        OrderRow.brand_id == scope.brand_id,
+        OrderRow.placed_day >= scope.start,
+        OrderRow.placed_day <= scope.end,
+        OrderRow.status.is_not(None),
+    )
+
+
+def _credits(session: Session, scope: Scope, days: tuple[Condition, ...]) -> dict[str, list[tuple[str, int]]]:
+    query = (
+        select(Credit.order_id, Partner.name, Credit.amount)
+        .select_from(OrderRow)
+        .join(Credit, Credit.order_id == OrderRow.id)
+        .join(CreditSet, CreditSet.id == Credit.set_id)
+        .join(Partner, Partner.id == Credit.partner_id)
+        .where(*days, of_model(scope.model), *kept_by(scope, Credit))
+        .order_by(Credit.order_id, Credit.position)
+    )
+    found: dict[str, list[tuple[str, int]]] = {}
+    for order_id, partner, amount in session.execute(query):
+        found.setdefault(order_id, []).append((partner, amount))
+    return found
+
+
+def _row(order: OrderRow, shop: str, credits_of: Iterable[tuple[str, int]]) -> Row:
+    credits_of = list(credits_of)
+    return {
+        "order_id": order.id,
+        "placed_at": order.placed_at,
+        "number": order.number,
+        "external_id": order.external_id,
+        "shop": shop,
+        "status": order.status,
+        "test": "test" if order.test else None,
+        "currency": order.currency,
+        "total": order.total,
+        "refunded": order.refunded,
+        "net": order.net,
+        "credited": sum(amount for _, amount in credits_of),
+        "partners": list(dict.fromkeys(partner for partner, _ in credits_of)),
+        "codes": list(order.codes),
+    }
