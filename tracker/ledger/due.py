@@ -12,7 +12,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
+from tracker.domain.rules import SKEW
 from tracker.ledger.database import is_postgresql
 from tracker.ledger.tables import AttributionDue, Click, OrderClick, OrderCode, OrderRow
 
@@ -37,8 +38,6 @@ from tracker.ledger.tables import AttributionDue, Click, OrderClick, OrderCode, 
 # is a shop assistant or a marketplace, and must not make every one of its orders wait for all the others.
 FAMILY = 20
 
-# A click may be dated this much after its order by clocks that disagree, and still belong to it.
-SKEW = timedelta(seconds=60)
 
 _MARKERS = 7201984  # advisory lock: shared by markers until they commit, taken and given back by drainers
 _EVER = datetime.min.replace(tzinfo=UTC)

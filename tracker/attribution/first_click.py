@@ -1,0 +1,21 @@
+"""First click: the touchpoint that opened the journey earns it all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from tracker.domain.journeys import Touchpoint
+from tracker.domain.rules import Rules
+
+NAME = "first_click"
+TITLE = "First click"
+VERSION = 1
+ADDITIVE = True
+MAY_PAY = True
+SETTINGS: Mapping[str, str] = {}
+
+
+def weights(touches: Sequence[Touchpoint], rules: Rules) -> list[Fraction]:
+    """1 for the first touch. Touches at the same time are ordered by id."""
+    return [Fraction(1)] + [Fraction(0)] * (len(touches) - 1)

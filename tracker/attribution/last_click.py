@@ -1,0 +1,21 @@
+"""Last click: the touchpoint nearest to the order earns it all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from tracker.domain.journeys import Touchpoint
+from tracker.domain.rules import Rules
+
+NAME = "last_click"
+TITLE = "Last click"
+VERSION = 1
+ADDITIVE = True
+MAY_PAY = True
+SETTINGS: Mapping[str, str] = {}
+
+
+def weights(touches: Sequence[Touchpoint], rules: Rules) -> list[Fraction]:
+    """1 for the last touch. Touches at the same time are ordered by id, the first code of an order last."""
+    return [Fraction(0)] * (len(touches) - 1) + [Fraction(1)]

@@ -1,0 +1,40 @@
+"""Position based: the opener and the closer take fixed shares, those between them the rest in equal parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from tracker.domain.journeys import Touchpoint
+from tracker.domain.rules import Rules
+
+NAME = "position_based"
+TITLE = "Position based"
+VERSION = 1
+ADDITIVE = True
+MAY_PAY = True
+SETTINGS: Mapping[str, str] = {"first": "2/5", "last": "2/5"}
+
+
+def weights(touches: Sequence[Touchpoint], rules: Rules) -> list[Fraction]:
+    """f, l and (1 − f − l)/(n − 2) for each between. Two touches take f/(f + l) and l/(f + l), a single one takes all.
+
+    Raises ValueError for shares that are negative or sum to more than 1.
+    """
+    first, last = shares(rules)
+    between = len(touches) - 2
+    if between < 0:
+        return [Fraction(1)]
+    if between == 0:
+        ends = first + last
+        return [first / ends, last / ends] if ends else [Fraction(1, 2)] * 2
+    return [first, *[(1 - first - last) / between] * between, last]
+
+
+def shares(rules: Rules) -> tuple[Fraction, Fraction]:
+    """The exact shares of opener and closer under these rules. Raises ValueError."""
+    settings = rules.of_model(NAME, SETTINGS)
+    first, last = Fraction(settings["first"]), Fraction(settings["last"])
+    if first < 0 or last < 0 or first + last > 1:
+        raise ValueError("position_based: the shares of first and last must be ≥ 0 and sum to at most 1")
+    return first, last

@@ -1,0 +1,42 @@
+"""Time decay: a touchpoint weighs half as much for every half-life that it lies further from the order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Context, Decimal
+from fractions import Fraction
+
+from tracker.domain.journeys import Touchpoint
+from tracker.domain.rules import Rules
+
+NAME = "time_decay"
+TITLE = "Time decay"
+VERSION = 1
+ADDITIVE = True
+MAY_PAY = True
+SETTINGS: Mapping[str, str] = {"half_life_days": "7"}
+
+_CONTEXT = Context(prec=20)
+
+
+def weights(touches: Sequence[Touchpoint], rules: Rules) -> list[Fraction]:
+    """2^(−a/H) normalised, a the age to the order and H the half-life.
+
+    The youngest age is taken off first, which changes no share and keeps ten-year-old touches from vanishing all at
+    once. Each power is a multiple of 2^−48 computed in decimal, so that the shares are exact fractions and the same on
+    every machine. Raises ValueError for a half-life that is not positive.
+    """
+    half_life = timedelta(days=float(rules.of_model(NAME, SETTINGS)["half_life_days"]))
+    if half_life <= timedelta(0):
+        raise ValueError("time_decay: want a half-life of more than nothing")
+    youngest = min(touch.age for touch in touches)
+    parts = [_part(touch.age - youngest, half_life) for touch in touches]
+    return [Fraction(part, sum(parts)) for part in parts]
+
+
+def _part(age: timedelta, half_life: timedelta) -> int:
+    """2^(48 − age/half_life), rounded down."""
+    microsecond = timedelta(microseconds=1)
+    halvings = _CONTEXT.divide(Decimal(age // microsecond), Decimal(half_life // microsecond))
+    return int(_CONTEXT.power(Decimal(2), _CONTEXT.subtract(Decimal(48), halvings)))
