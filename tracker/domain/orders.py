@@ -1,19 +1,22 @@
 """An order is a fold of its events: the same order comes out whatever the sequence and however often each arrives.
 
 An event is one thing a shop told us, in our words and without personal data. Events are facts and are only added.
-`fold` is a function of the *set* of events: it sorts before it looks, keeps one event per key, and lets each figure be
-decided by the version (the shop's own time of the state it describes), never by the time of arrival.
+`fold` is a function of the *set* of events: it sorts before it looks, and lets each figure be decided by the version
+(the shop's own time of the state it describes), never by the time of arrival.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
+from typing import Any
 
-from tracker.domain.money import round_half_up
+from tracker.domain.ids import derived_id
+from tracker.domain.money import EXPONENTS, round_half_up
 
 
 class Status(StrEnum):
@@ -28,6 +31,11 @@ class Status(StrEnum):
 # Two states with the same version: the later step of an order's life wins.
 _RANK = {Status.PENDING: 0, Status.PAID: 1, Status.CANCELLED: 2, Status.DELETED: 3}
 
+# Sales that no link or post can have brought about: a till, an order typed in by the shop, another's market place.
+EXCLUDED_SOURCES = frozenset(
+    {"pos", "pos-rest-api", "shopify_draft_order", "draft", "admin", "marketplace", "amazon", "ebay"}
+)
+
 
 class RefundStatus(StrEnum):
     """Whether the money of a refund moved."""
@@ -35,6 +43,9 @@ class RefundStatus(StrEnum):
     PENDING = "pending"
     DONE = "done"
     FAILED = "failed"
+
+
+_REFUND_RANK = {RefundStatus.PENDING: 0, RefundStatus.DONE: 1, RefundStatus.FAILED: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +65,11 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole order as the shop described it at `version`.
+    """The whole order as the shop described it at the event's version.
 
-    `refunded` is a cumulative figure where the shop gives one (None where it does not): everything refunded up to
-    `version`. `codes` is None where this body cannot know the codes. Click ids are collected over all bodies.
+    `refunded` is a cumulative figure where the shop gives one (None where it does not): everything refunded up to the
+    version. `codes` is None where this body cannot know the codes. Click ids are collected over all bodies. `source` is
+    empty for the shop's own web checkout. `flags` are remarks of the reader, such as a field it could not use.
     """
 
     status: Status
@@ -72,15 +84,24 @@ class Snapshot:
     customer: str | None = None
     source: str = ""
     landing: str = ""
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """One refund. `amount` is in minor units of the order's currency, taxes and shipping included."""
+    """One refund, taxes and shipping included, in minor units of `currency`.
+
+    Some bodies do not name the currency: then `currency` is empty and the order's own is meant; where even the scale is
+    not known, `digits` is the number of decimal digits that `amount` was written with. `apart` marks what no cumulative
+    figure of the shop includes, such as a chargeback.
+    """
 
     refund_id: str
     amount: int
     status: RefundStatus = RefundStatus.DONE
+    currency: str = ""
+    digits: int | None = None
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +109,19 @@ class RefundTotal:
     """Everything refunded up to the event's version, where a shop says it outside a snapshot."""
 
     amount: int
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """A change of status told without the rest of the order: paid, cancelled, deleted, restored (pending or paid)."""
+    """A change of status told without the rest of the order: paid, cancelled, deleted."""
 
     status: Status
-    restored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A deleted order is there again; its status is what its other events say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +132,14 @@ class Evidence:
     codes: tuple[str, ...] = ()
 
 
-Change = Snapshot | Refund | RefundTotal | StatusChange | Evidence
+Change = Snapshot | Refund | RefundTotal | StatusChange | Restored | Evidence
 
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
-    """One change to one order of one shop.
+    """One change to one order of one shop; made by `order_event`.
 
-    `key` identifies the event within the shop, so that a second arrival is no second event. `version` is the shop's
+    `key` identifies the event within the order, so that a second arrival is no second event. `version` is the shop's
     own time of the state described, aware UTC.
     """
 
@@ -121,6 +147,83 @@ class OrderEvent:
     key: str
     version: datetime
     change: Change
+
+
+def order_event(external_id: str, version: datetime, change: Change) -> OrderEvent:
+    """The event, under a key that is a digest of all it says: what says the same is the same, by whatever delivery."""
+    utc = version.astimezone(UTC)
+    stored = change_to_json(change)
+    text = json.dumps(stored, sort_keys=True, separators=(",", ":"))
+    return OrderEvent(external_id, f"{stored['kind']}:{derived_id(utc.isoformat(), text)}", utc, change)
+
+
+# --- how a change is kept --------------------------------------------------------------------------------------------
+
+_KINDS: dict[str, type[Any]] = {
+    "snapshot": Snapshot,
+    "refund": Refund,
+    "refund_total": RefundTotal,
+    "status": StatusChange,
+    "restored": Restored,
+    "evidence": Evidence,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def change_to_json(change: Change) -> dict[str, Any]:
+    """`change` as JSON values under its `kind`; what has its default is left out, so that fields may be added later."""
+    stored: dict[str, Any] = {"kind": _NAMES[type(change)]}
+    for field in fields(change):
+        value = getattr(change, field.name)
+        if field.default is MISSING or value != field.default:
+            stored[field.name] = _plain(value)
+    return stored
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Amounts):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _maybe_tuple(value: list[Any] | None) -> tuple[Any, ...] | None:
+    return None if value is None else tuple(value)
+
+
+_READ: dict[tuple[type[Any], str], Callable[[Any], Any]] = {
+    (Snapshot, "status"): Status,
+    (Snapshot, "amounts"): lambda value: Amounts(**value),
+    (Snapshot, "placed_at"): datetime.fromisoformat,
+    (Snapshot, "codes"): _maybe_tuple,
+    (Snapshot, "click_ids"): tuple,
+    (Snapshot, "flags"): tuple,
+    (Refund, "status"): RefundStatus,
+    (StatusChange, "status"): Status,
+    (Evidence, "click_ids"): tuple,
+    (Evidence, "codes"): tuple,
+}
+
+
+def change_from_json(stored: Mapping[str, Any]) -> Change:
+    """The change that `change_to_json` kept. Raises ValueError for a kind or field that this version does not know."""
+    kind = _KINDS.get(str(stored.get("kind")))
+    if kind is None:
+        raise ValueError(f"unknown kind of change: {stored.get('kind')!r}")
+    values = {name: value for name, value in stored.items() if name != "kind"}
+    if unknown := set(values) - {field.name for field in fields(kind)}:
+        raise ValueError(f"unknown fields of {stored['kind']}: {sorted(unknown)}")
+    read = {name: _READ.get((kind, name), _same)(value) for name, value in values.items()}
+    change: Change = kind(**read)
+    return change
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+# --- the fold --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +248,17 @@ class Order:
     customer: str | None = None
     source: str = ""
     landing: str = ""
-    flags: tuple[str, ...] = field(default=())
+    flags: tuple[str, ...] = ()
+
+    @property
+    def attributable(self) -> bool:
+        """Whether links and codes can have brought it about: not a test, not from a till or a market place."""
+        return not self.test and self.source not in EXCLUDED_SOURCES
 
     @property
     def earns(self) -> bool:
-        """Whether credits of this order are due: paid, and not a test."""
-        return self.status is Status.PAID and not self.test
+        """Whether credits of this order are due: paid, and attributable."""
+        return self.status is Status.PAID and self.attributable
 
 
 NET_FORMULA = "goods_less_refunds_v1"
@@ -167,99 +275,68 @@ def net_of(goods: int, total: int, refunded: int) -> int:
     return round_half_up(Fraction(goods * max(total - refunded, 0), total))
 
 
+_Told = tuple[OrderEvent, Snapshot]
+
+
 def fold(events: Iterable[OrderEvent]) -> Order | None:
     """The order that these events of one external id describe, or None while no snapshot has arrived."""
-    unique = {event.key: event for event in sorted(events, key=_stable)}
-    ordered = sorted(unique.values(), key=_stable)
+    ordered = sorted({event.key: event for event in events}.values(), key=lambda event: (event.version, event.key))
     snapshots = [(event, event.change) for event in ordered if isinstance(event.change, Snapshot)]
     if not snapshots:
         return None
-    latest_event, latest = max(snapshots, key=lambda pair: (pair[0].version, _RANK[pair[1].status], pair[0].key))
-    refunded = _refunded(ordered)
-    amounts = latest.amounts
-    flags = []
-    if refunded > amounts.total:
-        flags.append("refunded_over_total")
-    if latest.source:
-        flags.append(f"source:{latest.source}")
-    return Order(
+    event, latest = max(snapshots, key=_lateness)
+    order = Order(
         status=_status(ordered),
-        test=any(change.test for _, change in snapshots),
+        test=any(told.test for _, told in snapshots),
         currency=latest.currency,
-        total=amounts.total,
-        goods=amounts.goods,
-        tax=amounts.tax,
-        shipping=amounts.shipping,
-        discount=amounts.discount,
-        refunded=refunded,
-        net=net_of(amounts.goods, amounts.total, refunded),
-        placed_at=min(change.placed_at for _, change in snapshots),
-        version=latest_event.version,
+        total=latest.amounts.total,
+        goods=latest.amounts.goods,
+        tax=latest.amounts.tax,
+        shipping=latest.amounts.shipping,
+        discount=latest.amounts.discount,
+        refunded=0,
+        net=0,
+        placed_at=min(told.placed_at for _, told in snapshots),
+        version=event.version,
         number=_latest_known(snapshots, "number") or "",
         codes=_codes(ordered, snapshots),
         click_ids=_click_ids(ordered),
         customer=_latest_known(snapshots, "customer"),
         source=latest.source,
         landing=_latest_known(snapshots, "landing") or "",
-        flags=tuple(flags),
+        flags=latest.flags,
     )
+    return _less_refunds(order, _Refunds.among(ordered, latest.currency))
 
 
-def _stable(event: OrderEvent) -> tuple[datetime, str]:
-    return (event.version, event.key)
+def _lateness(told: _Told) -> tuple[datetime, int, int, str]:
+    """Of two states at the same moment: the later step of an order's life, then the one that knows more refunds."""
+    event, snapshot = told
+    return (event.version, _RANK[snapshot.status], snapshot.refunded or 0, event.key)
 
 
-def _latest_known(snapshots: list[tuple[OrderEvent, Snapshot]], name: str) -> str | None:
-    known = [value for _, change in snapshots if (value := getattr(change, name))]
+def _latest_known(snapshots: Sequence[_Told], name: str) -> str | None:
+    known = [value for _, told in snapshots if (value := getattr(told, name))]
     return known[-1] if known else None
 
 
-def _status(ordered: list[OrderEvent]) -> Status:
+def _status(ordered: Sequence[OrderEvent]) -> Status:
     """The latest word on the status; a deletion holds until the shop says that the order was restored."""
-    words: list[tuple[datetime, int, str, Status, bool]] = []
-    for event in ordered:
-        change = event.change
-        if isinstance(change, Snapshot | StatusChange):
-            restored = isinstance(change, StatusChange) and change.restored
-            words.append((event.version, _RANK[change.status], event.key, change.status, restored))
-    deleted = [word for word in words if word[3] is Status.DELETED]
-    if deleted:
-        restorations = [word for word in words if word[4] and word[0] >= deleted[-1][0]]
-        if not restorations:
-            return Status.DELETED
-        words = [word for word in words if word[3] is not Status.DELETED]
-    return max(words)[3]
+    words = [
+        (event.version, _RANK[event.change.status], event.change.status)
+        for event in ordered
+        if isinstance(event.change, Snapshot | StatusChange)
+    ]
+    deleted = [version for version, _, status in words if status is Status.DELETED]
+    restored = [event.version for event in ordered if isinstance(event.change, Restored)]
+    if deleted and not (restored and max(restored) >= max(deleted)):
+        return Status.DELETED
+    living = [word for word in words if word[2] is not Status.DELETED]
+    return max(living)[2] if living else Status.PENDING
 
 
-def _refunded(ordered: list[OrderEvent]) -> int:
-    """Cumulative figures replace, single refunds add, and the later of both kinds completes the earlier.
-
-    The base is the latest cumulative figure. A refund that the base cannot have seen (its version is later) is added;
-    one that failed after the base counted it is taken away again.
-    """
-    totals: list[tuple[datetime, int, str]] = []
-    history: dict[str, list[tuple[datetime, str, Refund]]] = {}
-    for event in ordered:
-        change = event.change
-        if isinstance(change, Snapshot) and change.refunded is not None:
-            totals.append((event.version, change.refunded, event.key))
-        elif isinstance(change, RefundTotal):
-            totals.append((event.version, change.amount, event.key))
-        elif isinstance(change, Refund):
-            history.setdefault(change.refund_id, []).append((event.version, event.key, change))
-    since, base, _ = max(totals) if totals else (None, 0, "")
-    refunded = base
-    for states in history.values():
-        before = [state for state in states if since is not None and state[0] <= since]
-        counted = before[-1][2] if before and before[-1][2].status is RefundStatus.DONE else None
-        _, _, now = states[-1]
-        now_amount = now.amount if now.status is RefundStatus.DONE else 0
-        refunded += now_amount - (counted.amount if counted else 0)
-    return max(refunded, 0)
-
-
-def _codes(ordered: list[OrderEvent], snapshots: list[tuple[OrderEvent, Snapshot]]) -> tuple[str, ...]:
-    known = [change.codes for _, change in snapshots if change.codes is not None]
+def _codes(ordered: Sequence[OrderEvent], snapshots: Sequence[_Told]) -> tuple[str, ...]:
+    known = [told.codes for _, told in snapshots if told.codes is not None]
     told = list(known[-1]) if known else []
     for event in ordered:
         if isinstance(event.change, Evidence):
@@ -267,9 +344,96 @@ def _codes(ordered: list[OrderEvent], snapshots: list[tuple[OrderEvent, Snapshot
     return tuple(dict.fromkeys(told))
 
 
-def _click_ids(ordered: list[OrderEvent]) -> tuple[str, ...]:
+def _click_ids(ordered: Sequence[OrderEvent]) -> tuple[str, ...]:
     told: list[str] = []
     for event in ordered:
         if isinstance(event.change, Snapshot | Evidence):
             told.extend(event.change.click_ids)
     return tuple(dict.fromkeys(told))
+
+
+def _less_refunds(order: Order, refunds: _Refunds) -> Order:
+    refunded = refunds.total()
+    flags = list(order.flags)
+    if order.source:
+        flags.append(f"source:{order.source}")
+    if refunded > order.total:
+        flags.append("refunded_over_total")
+    if refunds.foreign:
+        flags.append("refund_in_other_currency")
+    net = net_of(order.goods, order.total, refunded)
+    return replace(order, refunded=refunded, net=net, flags=tuple(dict.fromkeys(flags)))
+
+
+@dataclass(frozen=True, slots=True)
+class _RefundState:
+    """One word about one refund, in minor units of the order's currency."""
+
+    version: datetime
+    status: RefundStatus
+    amount: int
+    apart: bool
+
+    @property
+    def rank(self) -> tuple[datetime, int, int]:
+        return (self.version, _REFUND_RANK[self.status], self.amount)
+
+    @property
+    def moved(self) -> int:
+        return self.amount if self.status is RefundStatus.DONE else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Refunds:
+    """All that is known of an order's refunds: the cumulative figures, and the states of each single one."""
+
+    totals: list[tuple[datetime, int]]
+    states: dict[str, list[_RefundState]]
+    foreign: bool
+
+    @classmethod
+    def among(cls, ordered: Sequence[OrderEvent], currency: str) -> _Refunds:
+        totals: list[tuple[datetime, int]] = []
+        states: dict[str, list[_RefundState]] = {}
+        foreign = set()
+        for event in ordered:
+            change = event.change
+            if isinstance(change, Snapshot):
+                if change.refunded is not None and change.currency == currency:
+                    totals.append((event.version, change.refunded))
+            elif not isinstance(change, Refund | RefundTotal):
+                continue
+            elif change.currency not in ("", currency):
+                foreign.add(change.refund_id if isinstance(change, Refund) else "")
+            elif isinstance(change, RefundTotal):
+                totals.append((event.version, change.amount))
+            else:
+                state = _RefundState(event.version, change.status, _in_minor_units(change, currency), change.apart)
+                states.setdefault(change.refund_id, []).append(state)
+        return cls(totals, states, bool(foreign - states.keys()))
+
+    def total(self) -> int:
+        """Cumulative figures replace, single refunds add, and the later of both kinds completes the earlier.
+
+        The base is the latest cumulative figure. A refund that the base cannot have seen (its version is later) is
+        added; one that failed after the base counted it is taken away again. What is known to have moved refund by
+        refund is never undercut, and what stands apart is added in any case.
+        """
+        since, base = max(self.totals, default=(None, 0))
+        moved = apart = 0
+        for states in self.states.values():
+            now = max(states, key=lambda state: state.rank)
+            if now.apart:
+                apart += now.moved
+                continue
+            seen = [state for state in states if since is not None and state.version <= since]
+            counted = max(seen, key=lambda state: state.rank).moved if seen else 0
+            base += now.moved - counted
+            moved += now.moved
+        return max(base, moved) + apart
+
+
+def _in_minor_units(refund: Refund, currency: str) -> int:
+    if refund.digits is None:
+        return refund.amount
+    return round_half_up(Fraction(refund.amount * 10 ** EXPONENTS[currency], 10**refund.digits))
