@@ -1,0 +1,75 @@
+"""Rule sets are immutable rows: a brand begins with version 1, a change is a new version with a start date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from tracker.domain.ids import derived_id
+from tracker.domain.rules import Rules
+from tracker.errors import NotFound
+from tracker.ledger.database import is_postgresql
+from tracker.ledger.tables import RuleSet
+from tracker.plugins import discover
+
+
+def ensure_rule_set(session: Session, brand_id: str, now: datetime) -> None:
+    """Give the brand version 1, the settings of today's defaults written out, unless it has one already."""
+    insert = postgresql.insert if is_postgresql(session) else sqlite.insert
+    row = {
+        "id": derived_id("rule set", brand_id, "1"),
+        "brand_id": brand_id,
+        "version": 1,
+        "settings": first_rules().to_json(),
+        "effective_from": now,
+        "created_at": now,
+    }
+    session.execute(insert(RuleSet).values(row).on_conflict_do_nothing())
+
+
+def first_rules() -> Rules:
+    """The rules of a new brand, every model's own settings included, so that later defaults change nothing."""
+    models = discover("tracker.attribution")
+    return Rules(models={name: dict(model.SETTINGS) for name, model in models.items() if model.SETTINGS})
+
+
+def rule_set_for(session: Session, brand_id: str, at: datetime) -> Rules:
+    """The rules in force at `at`; before the first start date, the first. Raises NotFound without any."""
+    return Book(session, [brand_id]).at(brand_id, at)
+
+
+class Book:
+    """All rule sets of some brands, read once."""
+
+    def __init__(self, session: Session, brand_ids: Iterable[str]) -> None:
+        rows = session.execute(
+            select(RuleSet.brand_id, RuleSet.version, RuleSet.effective_from, RuleSet.settings)
+            .where(RuleSet.brand_id.in_(set(brand_ids)))
+            .order_by(RuleSet.version)
+        )
+        self._of_brand: dict[str, list[tuple[datetime, Rules]]] = {}
+        for row in rows:
+            rules = Rules.from_json(row.version, row.settings)
+            self._of_brand.setdefault(row.brand_id, []).append((row.effective_from, rules))
+
+    def at(self, brand_id: str, at: datetime) -> Rules:
+        """The newest version that had begun at `at`, or the first. Raises NotFound where the brand has none."""
+        versions = self._versions(brand_id)
+        begun = [rules for start, rules in versions if start <= at]
+        return begun[-1] if begun else versions[0][1]
+
+    def version(self, brand_id: str, version: int) -> Rules:
+        """The brand's rules of that version. Raises NotFound."""
+        for _, rules in self._versions(brand_id):
+            if rules.version == version:
+                return rules
+        raise NotFound(f"the brand has no rule set {version}")
+
+    def _versions(self, brand_id: str) -> list[tuple[datetime, Rules]]:
+        if brand_id not in self._of_brand:
+            raise NotFound("the brand has no rule set")
+        return self._of_brand[brand_id]
