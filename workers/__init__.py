@@ -106,10 +106,9 @@ def worker(redis: Redis, queue_name: str) -> Worker:
 def work(queue_name: str) -> None:
     """Work on `queue_name` until told to stop (SIGTERM, SIGINT); outlives a Redis that goes away."""
     hands = wiring()
-    with heartbeat(hands.redis, queue_name):
-        with suppress(StopRequested):
-            while not _worked(hands.redis, queue_name):
-                time.sleep(1.0)
+    with heartbeat(hands.redis, queue_name), suppress(StopRequested):
+        while not _worked(hands.redis, queue_name):
+            time.sleep(1.0)
 
 
 def _worked(redis: Redis, queue_name: str) -> bool:

@@ -39,8 +39,27 @@ class ShopContext:
     hash_customer: Callable[[str], str]
 
 
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """A person, or a whole shop with all its customers, asked to be forgotten.
+
+    `customers` are keyed hashes, `external_ids` the orders named, `traces` the texts (an e-mail address, a phone
+    number) by which raw bodies of that person are found; none of them is kept.
+    """
+
+    external_ids: tuple[str, ...] = ()
+    customers: tuple[str, ...] = ()
+    traces: tuple[str, ...] = ()
+    whole_shop: bool = False
+
+
 class Platform(Protocol):
-    """The shape of a module in `tracker.platforms`: one shop software. Pure functions and three constants."""
+    """The shape of a module in `tracker.platforms`: one shop software. Pure functions and constants.
+
+    Two things may be added. `redaction(delivery, shop) -> Redaction | None` reads a privacy request (None for every
+    other body, BadPayload for a broken one). `GONE_STATUS` answers deliveries of a shop that was disabled, 410 if not
+    given.
+    """
 
     TITLE: str
     SIGNATURE_HELP: str
