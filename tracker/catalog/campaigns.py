@@ -1,0 +1,101 @@
+"""A campaign is a push with dates; its UTM template is merged into the landing URLs of its links."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from tracker.catalog import Desk
+from tracker.catalog.fields import Input, ListQuery, Name, ObjectiveField, Output, Page, Utm, omitted
+from tracker.domain.catalog import Objective
+from tracker.domain.ids import new_id
+from tracker.errors import BadInput
+from tracker.ledger import catalog
+from tracker.ledger.links import bump_links_version
+from tracker.ledger.tables import Campaign
+
+
+class New(Input):
+    """A campaign to be. Its days are the brand's, both included."""
+
+    name: Name
+    objective: ObjectiveField | None = None
+    starts_on: date | None = None
+    ends_on: date | None = None
+    utm: Utm = {}
+
+
+class Change(Input):
+    """What of a campaign is to be different."""
+
+    name: Name = omitted()
+    objective: ObjectiveField | None = None
+    starts_on: date | None = None
+    ends_on: date | None = None
+    utm: Utm = omitted()
+
+
+class Query(ListQuery):
+    """Which campaigns."""
+
+
+class View(Output):
+    """A campaign."""
+
+    id: str
+    name: str
+    objective: Objective | None
+    starts_on: date | None
+    ends_on: date | None
+    utm: dict[str, str]
+    created_at: datetime
+
+
+def add(desk: Desk, wanted: New) -> View:
+    """Add a campaign. Raises BadInput where it ends before it starts."""
+    _check_days(wanted.starts_on, wanted.ends_on)
+    campaign = Campaign(id=new_id(), brand_id=desk.brand_id, created_at=desk.now, **wanted.model_dump())
+    desk.session.add(campaign)
+    desk.session.flush()
+    return _view(campaign)
+
+
+def edit(desk: Desk, campaign_id: str, change: Change) -> View:
+    """Change a campaign. Raises BadInput where it would end before it starts."""
+    campaign = catalog.one(desk.session, Campaign, desk.brand_id, campaign_id, lock=True)
+    catalog.change(desk.session, campaign, change.given())
+    _check_days(campaign.starts_on, campaign.ends_on)
+    bump_links_version(desk.session)
+    return _view(campaign)
+
+
+def one(desk: Desk, campaign_id: str) -> View:
+    """The brand's campaign of that id. Raises NotFound."""
+    return _view(catalog.one(desk.session, Campaign, desk.brand_id, campaign_id))
+
+
+def page(desk: Desk, query: Query) -> Page[View]:
+    """A page of the brand's campaigns."""
+    rows, further = catalog.page(desk.session, Campaign, desk.brand_id, after=query.cursor, limit=query.limit)
+    return Page[View](data=[_view(row) for row in rows], next_cursor=further)
+
+
+def named(desk: Desk, text: str) -> str:
+    """The id of the campaign of that id or name. Raises NotFound, and BadInput where several have the name."""
+    return catalog.named(desk.session, Campaign, Campaign.name, desk.brand_id, text)
+
+
+def _check_days(starts_on: date | None, ends_on: date | None) -> None:
+    if starts_on and ends_on and ends_on < starts_on:
+        raise BadInput("ends_on", "the last day comes before the first")
+
+
+def _view(campaign: Campaign) -> View:
+    return View(
+        id=campaign.id,
+        name=campaign.name,
+        objective=Objective(campaign.objective) if campaign.objective else None,
+        starts_on=campaign.starts_on,
+        ends_on=campaign.ends_on,
+        utm=campaign.utm,
+        created_at=campaign.created_at,
+    )

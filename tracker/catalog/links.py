@@ -1,0 +1,240 @@
+"""A link is a tracked URL. Its partner, host and slug never change: what was published and earned must stay explained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field
+
+from tracker.catalog import Desk, brands
+from tracker.catalog.fields import (
+    CampaignReference,
+    ChannelField,
+    Host,
+    Input,
+    LandingUrl,
+    ListQuery,
+    Output,
+    Page,
+    PartnerFilter,
+    PartnerReference,
+    PlacementReference,
+    Slug,
+    When,
+    moment,
+    omitted,
+)
+from tracker.domain.catalog import Channel
+from tracker.domain.ids import new_id, new_slug
+from tracker.domain.landing import check_landing
+from tracker.errors import BadInput, Conflict
+from tracker.ledger import catalog
+from tracker.ledger.links import bump_links_version
+from tracker.ledger.tables import Campaign, Link, Partner, Placement
+
+# A random slug that is taken is a chance of one in 10¹⁴ per link; three of them in a row are a fault elsewhere.
+_TRIES = 3
+
+
+class New(Input):
+    """A link to be. Without a slug it gets a random one, without a host the brand's first.
+
+    A day as its end is the last day on which it works.
+    """
+
+    partner: PartnerReference
+    landing_url: Annotated[LandingUrl, Field(validation_alias=AliasChoices("landing_url", "url"))]
+    slug: Slug | None = None
+    host: Host | None = None
+    campaign: CampaignReference = None
+    placement: PlacementReference = None
+    channel: ChannelField | None = None
+    expires_at: When | None = None
+
+
+class Change(Input):
+    """What of a link is to be different."""
+
+    landing_url: Annotated[LandingUrl, Field(validation_alias=AliasChoices("landing_url", "url"))] = omitted()
+    campaign: CampaignReference = None
+    placement: PlacementReference = None
+    channel: ChannelField | None = None
+    expires_at: When | None = None
+    disabled: bool = omitted()
+
+
+class Query(ListQuery):
+    """Which links."""
+
+    partner: PartnerFilter = None
+    campaign: CampaignReference = None
+    placement: PlacementReference = None
+
+
+class View(Output):
+    """A link. `url` is what the partner publishes; partner, campaign and placement are ids.
+
+    `channel` is null where the partner's holds.
+    """
+
+    id: str
+    url: str
+    host: str
+    slug: str
+    landing_url: str
+    partner: str
+    campaign: str | None
+    placement: str | None
+    channel: Channel | None
+    expires_at: datetime | None
+    disabled_at: datetime | None
+    created_at: datetime
+
+
+def add(desk: Desk, wanted: New) -> View:
+    """Add a link.
+
+    Raises NotFound for a partner, campaign or placement that the brand has not, BadInput for a landing URL that the
+    brand does not allow or a host that is not its own, Conflict for a slug that the host has already.
+    """
+    partner = catalog.one(desk.session, Partner, desk.brand_id, wanted.partner)
+    placement = _placement(desk, wanted.placement, partner.id)
+    values = {
+        "brand_id": desk.brand_id,
+        "host": _host(desk, wanted.host),
+        "landing_url": _landing(desk, wanted.landing_url),
+        "partner_id": partner.id,
+        "campaign_id": _campaign(desk, wanted.campaign) or (placement.campaign_id if placement else None),
+        "placement_id": placement.id if placement else None,
+        "channel": wanted.channel,
+        "expires_at": _moment(desk, wanted.expires_at),
+        "disabled_at": None,
+        "created_at": desk.now,
+    }
+    link_id = _insert(desk, wanted.slug, values)
+    bump_links_version(desk.session)
+    return one(desk, link_id)
+
+
+def edit(desk: Desk, link_id: str, change: Change) -> View:
+    """Change a link; raises as `add` does."""
+    link = catalog.one(desk.session, Link, desk.brand_id, link_id, lock=True)
+    given = change.given()
+    if "landing_url" in given:
+        given["landing_url"] = _landing(desk, given["landing_url"])
+    if "placement" in given:
+        placement = _placement(desk, given.pop("placement"), link.partner_id)
+        given["placement_id"] = placement.id if placement else None
+    if "campaign" in given:
+        given["campaign_id"] = _campaign(desk, given.pop("campaign"))
+    if "expires_at" in given:
+        given["expires_at"] = _moment(desk, given["expires_at"])
+    if "disabled" in given:
+        given["disabled_at"] = (link.disabled_at or desk.now) if given.pop("disabled") else None
+    catalog.change(desk.session, link, given)
+    bump_links_version(desk.session)
+    return _view(desk, link)
+
+
+def one(desk: Desk, link_id: str) -> View:
+    """The brand's link of that id. Raises NotFound."""
+    return _view(desk, catalog.one(desk.session, Link, desk.brand_id, link_id))
+
+
+def page(desk: Desk, query: Query) -> Page[View]:
+    """A page of the brand's links. Raises NotFound for a partner, campaign or placement that the brand has not."""
+    conditions = []
+    if query.partner:
+        conditions.append(Link.partner_id == catalog.one(desk.session, Partner, desk.brand_id, query.partner).id)
+    if query.campaign:
+        conditions.append(Link.campaign_id == _campaign(desk, query.campaign))
+    if query.placement:
+        placement = catalog.one(desk.session, Placement, desk.brand_id, query.placement)
+        conditions.append(Link.placement_id == placement.id)
+    rows, further = catalog.page(
+        desk.session, Link, desk.brand_id, after=query.cursor, limit=query.limit, conditions=conditions
+    )
+    return Page[View](data=_views(desk, rows), next_cursor=further)
+
+
+def named(desk: Desk, text: str) -> str:
+    """The id of the link of that id, slug or whole URL. Raises NotFound, and BadInput where several are meant."""
+    slug = urlsplit(text).path.rpartition("/")[2] if "/" in text else text
+    return catalog.named(desk.session, Link, Link.slug, desk.brand_id, slug)
+
+
+def _insert(desk: Desk, slug: str | None, values: dict[str, object]) -> str:
+    for _ in range(1 if slug else _TRIES):
+        link_id = new_id()
+        if catalog.insert_new(desk.session, Link, id=link_id, slug=slug or new_slug(), **values):
+            return link_id
+    raise Conflict(f"{values['host']} has a link {slug} already: choose another slug")
+
+
+def _host(desk: Desk, wanted: str | None) -> str:
+    hosts = catalog.hosts_of(desk.session, [desk.brand_id]).get(desk.brand_id, [])
+    if wanted is None:
+        return hosts[0]
+    if wanted not in hosts:
+        raise BadInput("host", f"{wanted} is not a tracking host of this brand; it has {', '.join(hosts)}")
+    return wanted
+
+
+def _landing(desk: Desk, url: str) -> str:
+    domains: Sequence[str] = catalog.brand_by_id(desk.session, desk.brand_id).landing_domains
+    try:
+        return check_landing(url, domains)
+    except ValueError as error:
+        allowed = ", ".join(domains) or "none yet"
+        raise BadInput("landing_url", f"{error} (the brand's landing domains: {allowed})") from None
+
+
+def _campaign(desk: Desk, campaign_id: str | None) -> str | None:
+    return catalog.one(desk.session, Campaign, desk.brand_id, campaign_id).id if campaign_id else None
+
+
+def _placement(desk: Desk, placement_id: str | None, partner_id: str) -> Placement | None:
+    if not placement_id:
+        return None
+    placement = catalog.one(desk.session, Placement, desk.brand_id, placement_id)
+    if placement.partner_id != partner_id:
+        raise BadInput("placement", "this placement is another partner's")
+    return placement
+
+
+def _moment(desk: Desk, value: When | None) -> datetime | None:
+    return moment(value, brands.zone_of(desk), end_of_day=True) if value else None
+
+
+def _view(desk: Desk, link: Link) -> View:
+    return _views(desk, [link])[0]
+
+
+def _views(desk: Desk, links: Sequence[Link]) -> list[View]:
+    return [
+        View(
+            id=link.id,
+            url=short_url(link.host, link.slug, desk.public_url),
+            host=link.host,
+            slug=link.slug,
+            landing_url=link.landing_url,
+            partner=link.partner_id,
+            campaign=link.campaign_id,
+            placement=link.placement_id,
+            channel=Channel(link.channel) if link.channel else None,
+            expires_at=link.expires_at,
+            disabled_at=link.disabled_at,
+            created_at=link.created_at,
+        )
+        for link in links
+    ]
+
+
+def short_url(host: str, slug: str, public_url: str) -> str:
+    """What the partner publishes: https, unless `host` is the one by which this installation is known otherwise."""
+    public = urlsplit(public_url)
+    scheme = public.scheme if public.netloc.lower() == host else "https"
+    return f"{scheme}://{host}/r/{slug}"

@@ -1,0 +1,123 @@
+"""A partner is who promotes: a creator by default in the influence channel, everybody else in the affiliate one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tracker.catalog import Desk
+from tracker.catalog.fields import (
+    ChannelField,
+    Email,
+    Followers,
+    Input,
+    KindField,
+    ListQuery,
+    Name,
+    Output,
+    Page,
+    omitted,
+)
+from tracker.domain.catalog import Channel, PartnerKind, default_channel
+from tracker.domain.ids import new_id
+from tracker.ledger import catalog
+from tracker.ledger.links import bump_links_version
+from tracker.ledger.tables import Partner
+
+
+class New(Input):
+    """A partner to be. Without a channel it is in its kind's."""
+
+    name: Name
+    kind: KindField = PartnerKind.CREATOR
+    channel: ChannelField | None = None
+    followers: Followers | None = None
+    email: Email | None = None
+
+
+class Change(Input):
+    """What of a partner is to be different."""
+
+    name: Name = omitted()
+    kind: KindField = omitted()
+    channel: ChannelField = omitted()
+    followers: Followers | None = None
+    email: Email | None = None
+
+
+class Query(ListQuery):
+    """Which partners."""
+
+    channel: ChannelField | None = None
+    kind: KindField | None = None
+
+
+class View(Output):
+    """A partner."""
+
+    id: str
+    name: str
+    kind: PartnerKind
+    channel: Channel
+    followers: int | None
+    email: str | None
+    created_at: datetime
+
+
+def add(desk: Desk, wanted: New) -> View:
+    """Add a partner."""
+    partner = Partner(
+        id=new_id(),
+        brand_id=desk.brand_id,
+        name=wanted.name,
+        kind=wanted.kind,
+        channel=wanted.channel or default_channel(wanted.kind),
+        followers=wanted.followers,
+        email=wanted.email,
+        created_at=desk.now,
+    )
+    desk.session.add(partner)
+    desk.session.flush()
+    return _view(partner)
+
+
+def edit(desk: Desk, partner_id: str, change: Change) -> View:
+    """Change a partner. A new channel holds for what is credited from then on."""
+    partner = catalog.one(desk.session, Partner, desk.brand_id, partner_id, lock=True)
+    catalog.change(desk.session, partner, change.given())
+    bump_links_version(desk.session)
+    return _view(partner)
+
+
+def one(desk: Desk, partner_id: str) -> View:
+    """The brand's partner of that id. Raises NotFound."""
+    return _view(catalog.one(desk.session, Partner, desk.brand_id, partner_id))
+
+
+def page(desk: Desk, query: Query) -> Page[View]:
+    """A page of the brand's partners."""
+    conditions = []
+    if query.channel:
+        conditions.append(Partner.channel == query.channel)
+    if query.kind:
+        conditions.append(Partner.kind == query.kind)
+    rows, further = catalog.page(
+        desk.session, Partner, desk.brand_id, after=query.cursor, limit=query.limit, conditions=conditions
+    )
+    return Page[View](data=[_view(row) for row in rows], next_cursor=further)
+
+
+def named(desk: Desk, text: str) -> str:
+    """The id of the partner of that id or name. Raises NotFound, and BadInput where several have the name."""
+    return catalog.named(desk.session, Partner, Partner.name, desk.brand_id, text)
+
+
+def _view(partner: Partner) -> View:
+    return View(
+        id=partner.id,
+        name=partner.name,
+        kind=PartnerKind(partner.kind),
+        channel=Channel(partner.channel),
+        followers=partner.followers,
+        email=partner.email,
+        created_at=partner.created_at,
+    )

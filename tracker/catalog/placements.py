@@ -1,0 +1,143 @@
+"""A placement is one published thing of a partner: where it stands, what it is made of, since when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tracker.catalog import Desk, brands
+from tracker.catalog.fields import (
+    CampaignReference,
+    FormatField,
+    Input,
+    ListQuery,
+    Output,
+    Page,
+    PartnerFilter,
+    PartnerReference,
+    ShortText,
+    WebAddress,
+    When,
+    moment,
+    omitted,
+)
+from tracker.domain.catalog import Format
+from tracker.domain.ids import new_id
+from tracker.ledger import catalog
+from tracker.ledger.tables import Campaign, Partner, Placement
+
+
+class New(Input):
+    """A placement to be."""
+
+    partner: PartnerReference
+    campaign: CampaignReference = None
+    network: ShortText
+    format: FormatField = Format.VIDEO
+    url: WebAddress | None = None
+    published_at: When | None = None
+
+
+class Change(Input):
+    """What of a placement is to be different. Its partner never changes."""
+
+    campaign: CampaignReference = None
+    network: ShortText = omitted()
+    format: FormatField = omitted()
+    url: WebAddress | None = None
+    published_at: When | None = None
+
+
+class Query(ListQuery):
+    """Which placements."""
+
+    partner: PartnerFilter = None
+    campaign: CampaignReference = None
+
+
+class View(Output):
+    """A placement. Partner and campaign are ids."""
+
+    id: str
+    partner: str
+    campaign: str | None
+    network: str
+    format: Format
+    url: str | None
+    published_at: datetime | None
+    created_at: datetime
+
+
+def add(desk: Desk, wanted: New) -> View:
+    """Add a placement. Raises NotFound for a partner or campaign that the brand has not."""
+    placement = Placement(
+        id=new_id(),
+        brand_id=desk.brand_id,
+        partner_id=catalog.one(desk.session, Partner, desk.brand_id, wanted.partner).id,
+        campaign_id=_campaign(desk, wanted.campaign),
+        network=wanted.network,
+        format=wanted.format,
+        url=wanted.url,
+        published_at=_moment(desk, wanted.published_at),
+        created_at=desk.now,
+    )
+    desk.session.add(placement)
+    desk.session.flush()
+    return _view(placement)
+
+
+def edit(desk: Desk, placement_id: str, change: Change) -> View:
+    """Change a placement. Raises NotFound for a campaign that the brand has not."""
+    placement = catalog.one(desk.session, Placement, desk.brand_id, placement_id, lock=True)
+    given = change.given()
+    if "campaign" in given:
+        given["campaign_id"] = _campaign(desk, given.pop("campaign"))
+    if "published_at" in given:
+        given["published_at"] = _moment(desk, given["published_at"])
+    catalog.change(desk.session, placement, given)
+    return _view(placement)
+
+
+def one(desk: Desk, placement_id: str) -> View:
+    """The brand's placement of that id. Raises NotFound."""
+    return _view(catalog.one(desk.session, Placement, desk.brand_id, placement_id))
+
+
+def page(desk: Desk, query: Query) -> Page[View]:
+    """A page of the brand's placements. Raises NotFound for a partner or campaign that the brand has not."""
+    conditions = []
+    if query.partner:
+        conditions.append(
+            Placement.partner_id == catalog.one(desk.session, Partner, desk.brand_id, query.partner).id
+        )
+    if query.campaign:
+        conditions.append(Placement.campaign_id == _campaign(desk, query.campaign))
+    rows, further = catalog.page(
+        desk.session, Placement, desk.brand_id, after=query.cursor, limit=query.limit, conditions=conditions
+    )
+    return Page[View](data=[_view(row) for row in rows], next_cursor=further)
+
+
+def named(desk: Desk, text: str) -> str:
+    """The id of the placement of that id or web address. Raises NotFound, and BadInput where several have it."""
+    return catalog.named(desk.session, Placement, Placement.url, desk.brand_id, text)
+
+
+def _campaign(desk: Desk, campaign_id: str | None) -> str | None:
+    return catalog.one(desk.session, Campaign, desk.brand_id, campaign_id).id if campaign_id else None
+
+
+def _moment(desk: Desk, value: When | None) -> datetime | None:
+    return moment(value, brands.zone_of(desk)) if value else None
+
+
+def _view(placement: Placement) -> View:
+    return View(
+        id=placement.id,
+        partner=placement.partner_id,
+        campaign=placement.campaign_id,
+        network=placement.network,
+        format=Format(placement.format),
+        url=placement.url,
+        published_at=placement.published_at,
+        created_at=placement.created_at,
+    )

@@ -1,0 +1,189 @@
+"""The catalog's rows. All but the brand are reached through their brand: another brand's row is simply not there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Table, func, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from tracker.domain.ids import is_id
+from tracker.errors import BadInput, NotFound
+from tracker.ledger.database import is_postgresql
+from tracker.ledger.tables import (
+    ApiKey,
+    Base,
+    Brand,
+    Campaign,
+    Code,
+    CodeOwner,
+    Link,
+    OrderRow,
+    Partner,
+    Placement,
+    Shop,
+    ShopSecret,
+    TrackingHost,
+)
+
+T = TypeVar("T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey)
+
+LARGEST_PAGE = 1000
+
+
+def insert_new(session: Session, table: type[Base], **values: Any) -> bool:
+    """Insert a row unless a unique constraint says that it is there already; whether it was inserted."""
+    insert = insert_postgresql if is_postgresql(session) else insert_sqlite
+    assert isinstance(table.__table__, Table)
+    result = session.connection().execute(insert(table.__table__).values(**values).on_conflict_do_nothing())
+    return result.rowcount == 1
+
+
+def one(session: Session, table: type[T], brand_id: str, row_id: str, *, lock: bool = False) -> T:
+    """The brand's row of that id, locked until the transaction ends if asked. Raises NotFound, also for no id at all."""
+    query = select(table).where(table.id == row_id, table.brand_id == brand_id)
+    row = session.execute(query.with_for_update() if lock else query).scalar_one_or_none() if is_id(row_id) else None
+    if row is None:
+        raise NotFound(f"no such {table.__name__.lower()}")
+    return row
+
+
+def brand_by_id(session: Session, brand_id: str, *, lock: bool = False) -> Brand:
+    """The brand of that id, locked until the transaction ends if asked. Raises NotFound."""
+    query = select(Brand).where(Brand.id == brand_id)
+    row = session.execute(query.with_for_update() if lock else query).scalar_one_or_none() if is_id(brand_id) else None
+    if row is None:
+        raise NotFound("no such brand")
+    return row
+
+
+def page(
+    session: Session,
+    table: type[T],
+    brand_id: str,
+    *,
+    after: str | None,
+    limit: int,
+    conditions: Collection[ColumnElement[bool]] = (),
+) -> tuple[Sequence[T], str | None]:
+    """The brand's rows in the order of their making, and the cursor of the next page (None at the end).
+
+    Raises BadInput for a cursor that is not ours.
+    """
+    limit = max(1, min(limit, LARGEST_PAGE))
+    query = select(table).where(table.brand_id == brand_id, *conditions).order_by(table.id)
+    if after:
+        query = query.where(table.id > _cursor(after))
+    rows = session.execute(query.limit(limit + 1)).scalars().all()
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+def _cursor(text: str) -> str:
+    if not is_id(text):
+        raise BadInput("cursor", "not a cursor of ours; begin again without one")
+    return text
+
+
+def brands(session: Session) -> Sequence[Brand]:
+    """Every brand of the installation, by name."""
+    return session.execute(select(Brand).order_by(Brand.name)).scalars().all()
+
+
+def brand_owning(session: Session, row_ids: Iterable[str]) -> str | None:
+    """The brand of the first of these ids that is anything in the catalog, or an order."""
+    tables: tuple[type[T | OrderRow], ...] = (Shop, Partner, Campaign, Placement, Link, Code, ApiKey, OrderRow)
+    for row_id in row_ids:
+        for table in tables:
+            brand_id = session.execute(select(table.brand_id).where(table.id == row_id)).scalar()
+            if brand_id is not None:
+                return brand_id
+    return None
+
+
+def named(session: Session, table: type[T], column: InstrumentedAttribute[Any], brand_id: str, text: str) -> str:
+    """The id of the brand's row that `text` means: its id, its `column`, or its `column` but for upper and lower case.
+
+    Raises NotFound, and BadInput where several rows are meant.
+    """
+    noun, wanted = table.__name__.lower(), text.strip()
+    of_brand = select(table.id, column).where(table.brand_id == brand_id)
+    found = [row_id for row_id, _ in session.execute(of_brand.where(column == wanted))]
+    if not found and is_id(wanted):
+        return one(session, table, brand_id, wanted).id
+    if not found:
+        folded = wanted.casefold()
+        found = [row_id for row_id, text in session.execute(of_brand) if text and text.casefold() == folded]
+    if not found:
+        raise NotFound(f"no {noun} is called {wanted}")
+    if len(found) > 1:
+        raise BadInput(noun, f"several are called {wanted}, say which by id: {', '.join(found)}")
+    return found[0]
+
+
+def hosts_of(session: Session, brand_ids: Collection[str]) -> dict[str, list[str]]:
+    """The tracking hosts of each brand, the first one added first."""
+    query = (
+        select(TrackingHost.brand_id, TrackingHost.host)
+        .where(TrackingHost.brand_id.in_(brand_ids))
+        .order_by(TrackingHost.created_at, TrackingHost.host)
+    )
+    return _grouped((brand_id, host) for brand_id, host in session.execute(query))
+
+
+def secrets_of(session: Session, shop_ids: Collection[str]) -> dict[str, list[ShopSecret]]:
+    """The secrets in force of each shop, the oldest first."""
+    query = (
+        select(ShopSecret)
+        .where(ShopSecret.shop_id.in_(shop_ids), ShopSecret.removed_at.is_(None))
+        .order_by(ShopSecret.id)
+    )
+    return _grouped((secret.shop_id, secret) for secret in session.execute(query).scalars())
+
+
+def owners_of(session: Session, code_ids: Collection[str]) -> dict[str, list[CodeOwner]]:
+    """The periods of ownership of each code, in time order."""
+    query = select(CodeOwner).where(CodeOwner.code_id.in_(code_ids)).order_by(CodeOwner.valid_from)
+    return _grouped((owner.code_id, owner) for owner in session.execute(query).scalars())
+
+
+V = TypeVar("V")
+
+
+def _grouped(pairs: Iterable[tuple[str, V]]) -> dict[str, list[V]]:
+    found: dict[str, list[V]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def code_by_normal(session: Session, brand_id: str, normal: str) -> Code | None:
+    """The brand's code that matches as `normal`."""
+    return session.execute(
+        select(Code).where(Code.brand_id == brand_id, Code.normal == normal)
+    ).scalar_one_or_none()
+
+
+def links_on(session: Session, host: str) -> int:
+    """How many links, disabled ones included, a tracking host carries."""
+    return session.execute(select(func.count()).select_from(Link).where(Link.host == host)).scalar_one()
+
+
+def live_landing_urls(session: Session, brand_id: str) -> list[str]:
+    """Where the brand's links that are not disabled lead."""
+    query = select(Link.landing_url).where(Link.brand_id == brand_id, Link.disabled_at.is_(None)).distinct()
+    return list(session.execute(query).scalars())
+
+
+def has_orders(session: Session, brand_id: str) -> bool:
+    """Whether any order of the brand is known."""
+    return session.execute(select(OrderRow.id).where(OrderRow.brand_id == brand_id).limit(1)).first() is not None
+
+
+def change(session: Session, row: Base, values: Mapping[str, Any]) -> None:
+    """Set the columns of `row` and send them, so that what follows in the transaction reads them."""
+    for name, value in values.items():
+        setattr(row, name, value)
+    session.flush()
