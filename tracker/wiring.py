@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from tracker import failpoints, log
 from tracker.clock import Clock
+from tracker.domain.deliveries import ShopContext
 from tracker.ledger import schema
 from tracker.ledger.database import open_database, sessions
+from tracker.sealing import hash_customer
 from tracker.settings import Settings
 
 
@@ -60,6 +62,10 @@ class Wiring:
         return Redis.from_url(
             self.settings.redis_url, socket_timeout=0.05, socket_connect_timeout=0.05, retry=Retry(NoBackoff(), 0)
         )
+
+    def shop_context(self, brand_id: str) -> ShopContext:
+        """What a platform may know while it reads a body of one of the brand's shops."""
+        return ShopContext(self.settings.click_parameter, hash_customer(self.settings.secret_key, brand_id))
 
 
 def engine(settings: Settings) -> Engine:

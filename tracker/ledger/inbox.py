@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, cast
@@ -20,11 +20,12 @@ from sqlalchemy.orm import Session
 from tracker.domain.deliveries import Delivery
 from tracker.domain.ids import new_id
 from tracker.ledger.database import is_postgresql
-from tracker.ledger.tables import Base, Brand, Counter, InboxRow, Shop, ShopSecret
+from tracker.ledger.tables import Base, Brand, Counter, DeadLetter, InboxRow, Shop, ShopSecret
 
 LONGEST_KEY = 200
 LONGEST_TOPIC = 100
 LONGEST_ERROR = 500
+MOST_ATTEMPTS = 12  # about three hours
 
 
 class State(StrEnum):
@@ -34,14 +35,6 @@ class State(StrEnum):
     DONE = "done"
     QUARANTINED = "quarantined"
     FAILED = "failed"
-    ANOMALY = "anomaly"
-
-
-class Kept(StrEnum):
-    """What keeping a delivery came to."""
-
-    NEW = "new"
-    DUPLICATE = "duplicate"
     ANOMALY = "anomaly"
 
 
@@ -124,8 +117,8 @@ def keep(
     wall: datetime,
     state: State = State.PENDING,
     error: str | None = None,
-) -> Kept:
-    """Keep a delivery under its key unless one is there; `wall` is when it may be worked on."""
+) -> bool:
+    """Keep a delivery unless one is there under its key; whether it is new. `wall` is when it may be worked on."""
     row = {
         "id": new_id(),
         "shop_id": shop_id,
@@ -140,7 +133,7 @@ def keep(
         "received_at": delivery.received_at,
         "due_at": wall,
     }
-    return Kept.NEW if _insert(session, InboxRow, row) else Kept.DUPLICATE
+    return _insert(session, InboxRow, row)
 
 
 def first_body(session: Session, shop_id: str, dedupe_key: str) -> tuple[str, bytes | None]:
@@ -206,19 +199,28 @@ def finish(session: Session, delivery_id: str, state: State, error: str | None =
     )
 
 
-def put_off(session: Session, delivery_id: str, *, due_at: datetime, error: str, last: bool) -> None:
-    """An attempt failed: again from `due_at` (wall time), or not before a person says so where it was the last."""
+def put_off(session: Session, delivery_id: str, *, error: str, wall: datetime) -> None:
+    """An attempt failed: again after ever longer pauses, and after the last one not before a person says so."""
+    query = select(InboxRow.attempts).where(InboxRow.id == delivery_id, InboxRow.state == State.PENDING)
+    attempts = session.execute(query).scalar_one_or_none()
+    if attempts is None:
+        return
     _update(
         session,
         update(InboxRow)
-        .where(InboxRow.id == delivery_id, InboxRow.state == State.PENDING)
+        .where(InboxRow.id == delivery_id)
         .values(
-            state=State.FAILED if last else State.PENDING,
+            state=State.PENDING if attempts + 1 < MOST_ATTEMPTS else State.FAILED,
             error=error[:LONGEST_ERROR],
-            attempts=InboxRow.attempts + 1,
-            due_at=due_at,
+            attempts=attempts + 1,
+            due_at=wall + pause(attempts + 1),
         ),
     )
+
+
+def pause(attempts: int) -> timedelta:
+    """How long a delivery waits after so many failed attempts: from ten seconds, doubling, to an hour."""
+    return min(timedelta(seconds=5 * 2**attempts), timedelta(hours=1))
 
 
 def retry(session: Session, ids: Iterable[str], wall: datetime) -> int:
@@ -325,6 +327,12 @@ def naming(session: Session, shop_ids: Collection[str], traces: Collection[str],
         query = query.where(InboxRow.state != State.PENDING)
     rows: Iterable[Row[tuple[str, bytes | None]]] = session.execute(query.execution_options(yield_per=200))
     return [row.id for row in rows if any(trace in (row.body or b"").lower() for trace in wanted)]
+
+
+def bury(session: Session, source: str, payload: bytes, error: str, wall: datetime) -> None:
+    """Keep what no inbox can hold, whole, with the reason."""
+    row = {"id": new_id(), "source": source, "payload": payload, "error": error[:LONGEST_ERROR], "at": wall}
+    _insert(session, DeadLetter, row)
 
 
 def used_secret(session: Session, secret_id: str, wall: datetime) -> None:
