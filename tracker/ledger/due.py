@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import (
     Select,
     and_,
+    bindparam,
     delete,
     func,
     literal,
@@ -111,12 +112,15 @@ def claim_order(session: Session, order_id: str) -> Claim | None:
     return Claim(order_id, turn or 0) if known else None
 
 
-def settle(session: Session, order_id: str, turn: int) -> None:
-    """The order is credited as of `turn`; a later turn stays due."""
-    session.execute(
-        delete(AttributionDue).where(AttributionDue.order_id == order_id, AttributionDue.turn == turn),
-        execution_options={"synchronize_session": False},
-    )
+def settle(session: Session, claims: Iterable[Claim]) -> None:
+    """The orders are credited as of the claimed turns; a later turn stays due.
+
+    In order of ids, as markers write: two transactions never wait for each other crosswise.
+    """
+    rows = [{"id": claim.order_id, "seen": claim.turn} for claim in sorted(claims, key=lambda claim: claim.order_id)]
+    seen = (AttributionDue.order_id == bindparam("id"), AttributionDue.turn == bindparam("seen"))
+    if rows:
+        session.connection().execute(delete(AttributionDue).where(*seen), rows)
 
 
 def postpone(session: Session, order_id: str, wall: datetime) -> None:

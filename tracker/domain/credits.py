@@ -1,0 +1,170 @@
+"""Credits of an order under a model sum to its net value to the minor unit; the receipt says how they came about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from tracker.domain.journeys import (
+    RULE_SENTENCES,
+    SENTENCES,
+    Finding,
+    Journey,
+    Kind,
+    Reason,
+    Touchpoint,
+)
+from tracker.domain.money import allot, decimal_string
+from tracker.domain.orders import Status
+from tracker.domain.rules import Rules
+
+RECEIPT_FORMAT = 1
+
+Weigh = Callable[[Sequence[Touchpoint], Rules], Sequence[Fraction]]
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """A touchpoint's share of an order: its place in the journey, its weight, its minor units of the net value."""
+
+    position: int
+    weight: Fraction
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCredits:
+    """What one model makes of an order. `paying` marks the model by which the rule set pays."""
+
+    model: str
+    version: int
+    paying: bool
+    credits: tuple[Credit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """An order as its receipt shows it: figures in minor units, nothing that names the buyer."""
+
+    order_id: str
+    shop_id: str
+    external_id: str
+    status: Status
+    test: bool
+    source: str
+    currency: str
+    total: int
+    goods: int
+    refunded: int
+    net: int
+    net_formula: str
+    placed_at: datetime
+    codes: tuple[str, ...] = ()
+    unknown_click_ids: tuple[str, ...] = ()
+
+
+def credit(journey: Journey, net: int, weigh: Weigh, rules: Rules) -> tuple[Credit, ...]:
+    """The net value shared by the model's weights, to the unit; touchpoints of weight 0 get none.
+
+    A fully refunded order has credits of 0: the partner sold it, and it was given back. Raises ValueError for weights
+    that are negative or do not sum to 1.
+    """
+    places = [position for position, touch in enumerate(journey.touches) if touch.earns]
+    if not places:
+        return ()
+    weights = weigh(journey.earning, rules)
+    shares = zip(places, weights, allot(net, weights), strict=True)
+    return tuple(Credit(position, weight, amount) for position, weight, amount in shares if weight)
+
+
+def receipt(bill: Bill, journey: Journey, results: Sequence[ModelCredits], rules: Rules) -> dict[str, Any]:
+    """Why the order was credited as it was, from which alone the credits can be computed again. Plain JSON values."""
+    return {
+        "format": RECEIPT_FORMAT,
+        "order": _order(bill),
+        "outcome": _outcome(bill, journey, results),
+        "rule": {"name": journey.rule.value, "why": RULE_SENTENCES[journey.rule], **_why(journey.reason, "order_")},
+        "rule_set": {"version": rules.version, "settings": rules.to_json()},
+        "models": {one.model: {"version": one.version, "paying": one.paying} for one in results},
+        "journey": [_stop(bill, journey, results, position) for position in range(len(journey.touches))],
+        "candidates": [_candidate(finding) for finding in journey.findings],
+        "unknown_clicks": list(bill.unknown_click_ids),
+    }
+
+
+def _order(bill: Bill) -> dict[str, Any]:
+    amounts = {name: getattr(bill, name) for name in ("total", "goods", "refunded", "net")}
+    return {
+        "id": bill.order_id,
+        "shop": bill.shop_id,
+        "external_id": bill.external_id,
+        "status": bill.status.value,
+        "test": bill.test,
+        "source": bill.source,
+        "placed_at": bill.placed_at.isoformat(),
+        "currency": bill.currency,
+        **{name: decimal_string(amount, bill.currency) for name, amount in amounts.items()},
+        "net_formula": bill.net_formula,
+        "codes": list(bill.codes),
+    }
+
+
+def _outcome(bill: Bill, journey: Journey, results: Sequence[ModelCredits]) -> str:
+    """credited, would_be_credited (the order is not paid yet), unattributed, or earns_nothing (whoever had a hand)."""
+    if journey.reason is not None:
+        return "earns_nothing"
+    if not any(one.credits for one in results):
+        return "unattributed"
+    return "would_be_credited" if bill.status is Status.PENDING else "credited"
+
+
+def _stop(bill: Bill, journey: Journey, results: Sequence[ModelCredits], position: int) -> dict[str, Any]:
+    touch = journey.touches[position]
+    return {
+        "position": position,
+        "kind": touch.kind.value,
+        "at": touch.at.isoformat(),
+        "partner": touch.partner_id,
+        "channel": touch.channel,
+        "link": touch.link_id,
+        "click": touch.click_id,
+        "code": touch.code,
+        "campaign": touch.campaign_id,
+        "placement": touch.placement_id,
+        "evidence": [evidence.value for evidence in touch.evidence],
+        "opener": position == 0,
+        "closer": position == len(journey.touches) - 1,
+        "earns": touch.earns,
+        **_why(touch.reason),
+        "credits": {one.model: share for one in results if (share := _share(bill, one, position))},
+    }
+
+
+def _share(bill: Bill, result: ModelCredits, position: int) -> Mapping[str, str] | None:
+    for one in result.credits:
+        if one.position == position:
+            return {"weight": str(one.weight), "amount": decimal_string(one.amount, bill.currency)}
+    return None
+
+
+def _candidate(finding: Finding) -> dict[str, Any]:
+    candidate = finding.candidate
+    name = {"code": candidate.code} if candidate.kind is Kind.CODE else {"click": candidate.id}
+    return {
+        "kind": candidate.kind.value,
+        **name,
+        "at": candidate.at.isoformat(),
+        "partner": candidate.partner_id,
+        "link": candidate.link_id,
+        "evidence": sorted(evidence.value for evidence in candidate.evidence),
+        "position": finding.position,
+        **_why(finding.reason),
+        **({"program": candidate.program} if candidate.program else {}),
+    }
+
+
+def _why(reason: Reason | None, prefix: str = "") -> dict[str, str]:
+    return {f"{prefix}reason": reason.value, f"{prefix}why": SENTENCES[reason]} if reason is not None else {}

@@ -1,0 +1,204 @@
+"""Credits become visible when their set is sealed, and SQL seals only a set that sums to the order's net value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from tracker.domain.credits import ModelCredits
+from tracker.domain.ids import derived_id
+from tracker.domain.journeys import Journey
+from tracker.errors import NotFound
+from tracker.ledger.journeys import Case
+from tracker.ledger.tables import Base, Credit, CreditSet, OrderRow, Receipt, Touch
+
+_NO_SYNC = {"synchronize_session": False}
+_NOT_FOUND = "no receipt of such an order"
+
+
+class CreditsDoNotSum(AssertionError):
+    """Credits about to be sealed do not sum to the net value: a fault of ours, nothing of it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What was concluded about an order: its journey, what each model makes of it, the receipt."""
+
+    case: Case
+    journey: Journey
+    results: tuple[ModelCredits, ...]
+    receipt: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CreditLine:
+    """A sealed credit. `amount` is in minor units of `currency`, `weight` an exact fraction as text ("1/3")."""
+
+    order_id: str
+    model: str
+    model_version: int
+    rule_set: int
+    paying: bool
+    currency: str
+    position: int
+    partner_id: str
+    channel: str
+    link_id: str | None
+    code: str | None
+    campaign_id: str | None
+    placement_id: str | None
+    evidence: tuple[str, ...]
+    weight: str
+    amount: int
+
+
+def write(session: Session, conclusions: Sequence[Conclusion], now: datetime) -> None:
+    """Replace everything concluded about these orders, and seal it. Raises CreditsDoNotSum."""
+    if not conclusions:
+        return
+    order_ids = [one.case.bill.order_id for one in conclusions]
+    for table in (Credit, CreditSet, Touch, Receipt):
+        session.execute(delete(table).where(table.order_id.in_(order_ids)), execution_options=_NO_SYNC)
+    _insert(session, Touch, [row for one in conclusions for row in _touch_rows(one)])
+    sets = [row for one in conclusions for row in _set_rows(one)]
+    _insert(session, CreditSet, sets)
+    _insert(session, Credit, [row for one in conclusions for row in _credit_rows(one)])
+    _seal(session, order_ids, len(sets))
+    drawn = [{"order_id": one.case.bill.order_id, "body": one.receipt, "drawn_at": now} for one in conclusions]
+    _insert(session, Receipt, drawn)
+    _stamp(session, conclusions, now)
+
+
+def credits_of(session: Session, order_ids: Collection[str], model: str | None = None) -> list[CreditLine]:
+    """The sealed credits of these orders under `model`, or under all models, by order, model and time."""
+    columns = (column for column in Credit.__table__.c if column.name not in {"set_id", "brand_id"})
+    query = (
+        select(
+            *columns,
+            CreditSet.model,
+            CreditSet.model_version,
+            CreditSet.rule_set,
+            CreditSet.paying,
+            CreditSet.currency,
+        )
+        .join(CreditSet, CreditSet.id == Credit.set_id)
+        .where(Credit.order_id.in_(order_ids), CreditSet.sealed.is_(True))
+        .order_by(Credit.order_id, CreditSet.model, Credit.position)
+    )
+    if model is not None:
+        query = query.where(CreditSet.model == model)
+    rows = (row._asdict() for row in session.execute(query))
+    return [CreditLine(**{**row, "evidence": tuple(row["evidence"])}) for row in rows]
+
+
+def receipt(session: Session, brand_id: str, order_id: str) -> dict[str, Any]:
+    """The receipt of the brand's order. Raises NotFound, for another brand's as for none."""
+    query = select(Receipt.body).join(OrderRow, OrderRow.id == Receipt.order_id)
+    body: dict[str, Any] | None = session.execute(
+        query.where(OrderRow.id == order_id, OrderRow.brand_id == brand_id)
+    ).scalar()
+    if body is None:
+        raise NotFound(_NOT_FOUND)
+    return body
+
+
+def _insert(session: Session, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(table.__table__), rows)  # type: ignore[arg-type]
+
+
+def _touch_rows(one: Conclusion) -> list[dict[str, Any]]:
+    last = len(one.journey.touches) - 1
+    return [
+        {
+            "order_id": one.case.bill.order_id,
+            "position": position,
+            "brand_id": one.case.brand_id,
+            "kind": touch.kind.value,
+            "at": touch.at,
+            "partner_id": touch.partner_id,
+            "channel": touch.channel,
+            "link_id": touch.link_id,
+            "click_id": touch.click_id,
+            "code": touch.code,
+            "campaign_id": touch.campaign_id,
+            "placement_id": touch.placement_id,
+            "evidence": [evidence.value for evidence in touch.evidence],
+            "opener": position == 0,
+            "closer": position == last,
+            "earns": touch.earns,
+        }
+        for position, touch in enumerate(one.journey.touches)
+    ]
+
+
+def _set_id(order_id: str, model: str) -> str:
+    return derived_id("credit set", order_id, model)
+
+
+def _set_rows(one: Conclusion) -> list[dict[str, Any]]:
+    bill = one.case.bill
+    return [
+        {
+            "id": _set_id(bill.order_id, result.model),
+            "order_id": bill.order_id,
+            "model": result.model,
+            "model_version": result.version,
+            "rule_set": one.case.rules.version,
+            "net_formula": bill.net_formula,
+            "net": bill.net,
+            "currency": bill.currency,
+            "paying": result.paying,
+            "sealed": False,
+        }
+        for result in one.results
+        if result.credits
+    ]
+
+
+def _credit_rows(one: Conclusion) -> list[dict[str, Any]]:
+    return [
+        {
+            "set_id": _set_id(one.case.bill.order_id, result.model),
+            "position": credit.position,
+            "order_id": one.case.bill.order_id,
+            "brand_id": one.case.brand_id,
+            "partner_id": touch.partner_id,
+            "channel": touch.channel,
+            "link_id": touch.link_id,
+            "code": touch.code,
+            "campaign_id": touch.campaign_id,
+            "placement_id": touch.placement_id,
+            "evidence": [evidence.value for evidence in touch.evidence],
+            "weight": str(credit.weight),
+            "amount": credit.amount,
+        }
+        for result in one.results
+        for credit in result.credits
+        for touch in (one.journey.touches[credit.position],)
+    ]
+
+
+def _seal(session: Session, order_ids: Collection[str], sets: int) -> None:
+    """The last look at the money is the database's own sum over the rows as they were stored."""
+    total = select(func.sum(Credit.amount)).where(Credit.set_id == CreditSet.id).scalar_subquery()
+    sealing = update(CreditSet).where(CreditSet.order_id.in_(order_ids), CreditSet.net == total).values(sealed=True)
+    sealed = session.execute(sealing, execution_options=_NO_SYNC)
+    if sealed.rowcount != sets:  # type: ignore[attr-defined]
+        raise CreditsDoNotSum(f"{sets} credit sets, of which {sealed.rowcount} sum to the net value")  # type: ignore[attr-defined]
+
+
+def _stamp(session: Session, conclusions: Sequence[Conclusion], now: datetime) -> None:
+    """An order keeps the rule set of its first attribution."""
+    stamp = (
+        update(OrderRow)
+        .where(OrderRow.id == bindparam("of_order"))
+        .values(attributed_at=now, rule_set=bindparam("version"))
+    )
+    rows = [{"of_order": one.case.bill.order_id, "version": one.case.rules.version} for one in conclusions]
+    session.connection().execute(stamp, rows)
