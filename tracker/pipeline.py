@@ -5,17 +5,276 @@ Every function here is one transaction, safe to repeat, and leaves the ledger ei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from traceback import extract_tb
+from typing import cast
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from tracker import failpoints
+from tracker import failpoints, journal, log, plugins
 from tracker.domain.credits import ModelCredits, credit, receipt
+from tracker.domain.deliveries import Delivery, Platform, Redaction, ShopContext
+from tracker.domain.ids import derived_id
 from tracker.domain.journeys import judge
-from tracker.ledger import credits, due, journeys
+from tracker.errors import BadPayload, Unavailable
+from tracker.ledger import credits, due, inbox, journeys, orders
 from tracker.ledger.database import writing
 from tracker.plugins import discover
+
+DELIVERIES = "deliveries"  # the journal of this host that takes deliveries in while SQL is down
+
+# --- orders -----------------------------------------------------------------------------------------------------------
+
+Contexts = Callable[[str], ShopContext]
+"""From a brand's id to what a platform may know while it reads a body of one of its shops."""
+
+
+class Received(StrEnum):
+    """What receiving a delivery came to. All but the unreadable are thanked for; that one waits in quarantine."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    ANOMALY = "anomaly"
+    UNREADABLE = "unreadable"
+
+
+class Ingested(StrEnum):
+    """What working on a delivery came to. Nothing: somebody else has it in hand, or it is done already."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    QUARANTINED = "quarantined"
+    FAILED = "failed"
+    NOTHING = "nothing"
+
+
+def is_readable(platform: str, delivery: Delivery, context: ShopContext) -> bool:
+    """Whether the platform can read a signed delivery. Needs no database: it decides the answer while SQL is down."""
+    return _unreadable(_platform(platform), delivery, context) is None
+
+
+def receive_delivery(
+    sessions: sessionmaker[Session],
+    shop_id: str,
+    platform: str,
+    delivery: Delivery,
+    context: ShopContext,
+    *,
+    wall: datetime,
+    secret_id: str | None = None,
+) -> Received:
+    """Keep a verified delivery in the inbox; once this returns the shop may be told so.
+
+    A key seen before with another body is kept as an anomaly, unless both bodies say the same. `secret_id` is the
+    secret to note as used. Raises Unavailable where the ledger does not answer.
+    """
+    module = _platform(platform)
+    with writing(sessions) as session:
+        received = _keep(session, module, shop_id, delivery, context, wall=wall)
+        if secret_id is not None:
+            inbox.used_secret(session, secret_id, wall)
+        failpoints.reached("webhook.inserted")
+    failpoints.reached("webhook.committed")
+    return received
+
+
+def ingest_delivery(
+    sessions: sessionmaker[Session], delivery_id: str, contexts: Contexts, *, now: datetime, wall: datetime
+) -> Ingested:
+    """Turn a pending delivery into order events and fold their orders; `now` dates facts, `wall` leases and marks.
+
+    A body that cannot be read is quarantined with the reason. Any other error is noted and the delivery put off, for
+    ever longer, until it counts as failed and waits for a person. Raises Unavailable where the ledger does not answer.
+    """
+    try:
+        with writing(sessions) as session:
+            claimed = inbox.claim(session, delivery_id)
+            if claimed is None:
+                return Ingested.NOTHING
+            ingested = _ingest(session, claimed, contexts(claimed.brand_id), now, wall)
+            failpoints.reached("orders.before_commit")
+        failpoints.reached("orders.after_commit")
+        return ingested
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.error("delivery_failed", exc=error, delivery=delivery_id)
+        with writing(sessions) as session:
+            inbox.put_off(session, delivery_id, error=_place_of(error), wall=wall)
+        return Ingested.FAILED
+
+
+def delivery_line(shop_id: str, brand_id: str, platform: str, delivery: Delivery) -> bytes:
+    """A verified delivery as one line, for the journal that takes it in while SQL is down."""
+    fields = {
+        "shop": shop_id,
+        "brand": brand_id,
+        "platform": platform,
+        "headers": dict(delivery.headers),
+        "body": b64encode(delivery.body).decode(),
+        "received_at": delivery.received_at.isoformat(),
+    }
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def drain_deliveries(
+    folder: Path, sessions: sessionmaker[Session], contexts: Contexts, *, wall: datetime, drained: dict[Path, int]
+) -> int:
+    """Bring the deliveries of this host's journal into the inbox and drop its finished segments; how many there were.
+
+    `drained` remembers how far each segment is read, between calls of one process; without it all is read again, and
+    nothing is doubled. A line that no inbox can hold becomes a dead letter. Raises Unavailable.
+    """
+    count = 0
+    for segment in journal.segments(folder, DELIVERIES):
+        finished = not journal.is_open(segment)
+        for offset, line in journal.read(segment, drained.get(segment, 0), on_damage=_damaged):
+            _drain_line(sessions, line, contexts, wall)
+            drained[segment] = offset
+            count += 1
+        if finished:
+            journal.drop(segment)
+            drained.pop(segment, None)
+    return count
+
+
+def _platform(name: str) -> Platform:
+    return cast(Platform, plugins.discover("tracker.platforms")[name])
+
+
+def _unreadable(platform: Platform, delivery: Delivery, context: ShopContext) -> str | None:
+    """Why the body cannot be read, or None. An error of ours is no reason: the delivery is kept and tried later."""
+    try:
+        platform.dedupe_key(delivery)
+        if _redaction(platform, delivery, context) is None:
+            platform.parse(delivery, context)
+    except BadPayload as error:
+        return str(error)
+    except Exception as error:
+        log.error("delivery_not_understood", exc=error, where=_place_of(error))
+    return None
+
+
+def _keep(
+    session: Session, platform: Platform, shop_id: str, delivery: Delivery, context: ShopContext, *, wall: datetime
+) -> Received:
+    reason = _unreadable(platform, delivery, context)
+    digest = inbox.digest(delivery.body)
+    key = f"unreadable:{digest}" if reason is not None else platform.dedupe_key(delivery)
+    topic = platform.topic(delivery)
+    state = inbox.State.PENDING if reason is None else inbox.State.QUARANTINED
+    kept = inbox.keep(session, shop_id, delivery, dedupe_key=key, topic=topic, wall=wall, state=state, error=reason)
+    if reason is not None:
+        return Received.UNREADABLE
+    if kept:
+        return Received.NEW
+    first_digest, first = inbox.first_body(session, shop_id, key)
+    if first_digest == digest or _says_the_same(platform, first, delivery, context):
+        return Received.DUPLICATE
+    inbox.keep(
+        session,
+        shop_id,
+        delivery,
+        dedupe_key=f"anomaly:{derived_id(key, digest)}",
+        topic=topic,
+        wall=wall,
+        state=inbox.State.ANOMALY,
+        error="another body came under the same delivery id before",
+    )
+    return Received.ANOMALY
+
+
+def _says_the_same(platform: Platform, first: bytes | None, delivery: Delivery, context: ShopContext) -> bool:
+    """Whether two bodies of one delivery differ only in what we do not keep, such as a count of attempts."""
+    if first is None:
+        return False
+    try:
+        return platform.parse(replace(delivery, body=first), context) == platform.parse(delivery, context)
+    except BadPayload:
+        return False
+
+
+def _ingest(session: Session, claimed: inbox.Claimed, context: ShopContext, now: datetime, wall: datetime) -> Ingested:
+    platform = _platform(claimed.platform)
+    home = orders.Home(claimed.shop_id, claimed.brand_id, claimed.time_zone)
+    try:
+        redaction = _redaction(platform, claimed.delivery, context)
+        if redaction is not None:
+            _forget(session, home, claimed.id, redaction, now)
+            return Ingested.UNCHANGED
+        events = platform.parse(claimed.delivery, context)
+        recorded = orders.record(session, home, events, delivery_id=claimed.id, now=now, wall=wall)
+    except BadPayload as error:
+        inbox.finish(session, claimed.id, inbox.State.QUARANTINED, str(error))
+        return Ingested.QUARANTINED
+    inbox.finish(session, claimed.id, inbox.State.DONE)
+    if recorded.forgotten:
+        inbox.blank(session, [claimed.id])
+    return Ingested.CHANGED if recorded.changed else Ingested.UNCHANGED
+
+
+def _redaction(platform: Platform, delivery: Delivery, context: ShopContext) -> Redaction | None:
+    read: Callable[[Delivery, ShopContext], Redaction | None] | None = getattr(platform, "redaction", None)
+    return read(delivery, context) if read is not None else None
+
+
+def _forget(session: Session, home: orders.Home, delivery_id: str, redaction: Redaction, now: datetime) -> None:
+    """The request itself names the person, so its own body goes too."""
+    inbox.finish(session, delivery_id, inbox.State.DONE)
+    if redaction.whole_shop:
+        orders.forget_shop(session, home, now=now)
+    else:
+        orders.forget(
+            session,
+            home,
+            external_ids=redaction.external_ids,
+            customers=redaction.customers,
+            traces=redaction.traces,
+            now=now,
+        )
+    inbox.blank(session, [delivery_id])
+
+
+def _drain_line(sessions: sessionmaker[Session], line: bytes, contexts: Contexts, wall: datetime) -> None:
+    try:
+        fields = json.loads(line)
+        delivery = Delivery(
+            headers=fields["headers"],
+            body=b64decode(fields["body"]),
+            received_at=datetime.fromisoformat(fields["received_at"]),
+        )
+        shop_id, brand_id, platform = fields["shop"], fields["brand"], fields["platform"]
+    except (ValueError, KeyError, TypeError) as error:
+        _bury(sessions, line, f"no delivery: {type(error).__name__}", wall)
+        return
+    try:
+        receive_delivery(sessions, shop_id, platform, delivery, contexts(brand_id), wall=wall)
+    except (KeyError, SQLAlchemyError) as error:
+        log.error("journalled_delivery_refused", exc=error, shop=shop_id)
+        _bury(sessions, line, f"the inbox refused it: {_place_of(error)}", wall)
+
+
+def _bury(sessions: sessionmaker[Session], payload: bytes, error: str, wall: datetime) -> None:
+    with writing(sessions) as session:
+        inbox.bury(session, DELIVERIES, payload, error, wall)
+
+
+def _damaged(offset: int) -> None:
+    log.error("delivery_line_damaged", offset=offset)
+
+
+def _place_of(error: BaseException) -> str:
+    """The kind of an error and where in our code it arose. Not its text, which may hold what nobody should read."""
+    frames = [frame for frame in extract_tb(error.__traceback__) if "tracker" in Path(frame.filename).parts]
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 def attribute_order(factory: sessionmaker[Session], order_id: str, now: datetime) -> bool:
