@@ -9,14 +9,24 @@ _INVISIBLE = dict.fromkeys(
     [0x00AD, 0x034F, 0x061C, 0x180E, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF]
 )
 
+# Characters that no database keeps or that turn the text around them: controls, lone surrogates, direction marks.
+_HARMFUL = dict.fromkeys(
+    [*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
+
 LONGEST = 255
 
 
+def shown(text: str, longest: int = LONGEST) -> str:
+    """`text` as people may see it: as it came, without harmful characters and outer space, at most `longest` long."""
+    return text[: 4 * longest].translate(_HARMFUL).strip()[:longest].rstrip()
+
+
 def normal(text: str) -> str:
-    """The form under which a code matches: NFKC, invisible characters gone, stripped, casefolded.
+    """The form under which a code matches: NFKC, invisible characters gone, stripped, casefolded, at most 255 long.
 
     Locale-independent. A Cyrillic look-alike stays another code, and `İ` does not become `i`. An empty result means
     that the text is no code at all.
     """
-    folded = unicodedata.normalize("NFKC", text).translate(_INVISIBLE).strip().casefold()
-    return unicodedata.normalize("NFKC", folded)
+    folded = unicodedata.normalize("NFKC", shown(text)).translate(_INVISIBLE).strip().casefold()
+    return unicodedata.normalize("NFKC", folded)[:LONGEST].strip()

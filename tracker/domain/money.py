@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
 
 # ISO 4217: every active code whose exponent is not 2. The others are in _TWO.
@@ -25,6 +25,10 @@ EXPONENTS: dict[str, int] = {
 # The plain decimal of every shop's JSON. No sign tricks, no thousands, no exponent.
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?")
 
+# Powers of ten: below a million million major units every amount and every sum of amounts fits a 64-bit integer.
+_WIDEST = 12
+_FINEST = 30
+
 
 def currency_code(text: object) -> str:
     """`text` as a known ISO 4217 code in upper case. Raises ValueError: an unknown currency is never guessed."""
@@ -34,22 +38,29 @@ def currency_code(text: object) -> str:
     return code
 
 
-def minor_units(amount: str | Decimal | int, currency: str) -> int:
-    """`amount` in major units as a count of minor units, rounded half up away from zero, once.
+def exact(amount: str | Decimal | int) -> Decimal:
+    """`amount` in major units, exactly as written.
 
-    A string must be a plain decimal with a point; floats are refused by type. Raises ValueError.
+    A string must be a plain decimal with a point; floats are refused by type, and so is what no shop has ever sold for.
+    Raises ValueError.
     """
     if isinstance(amount, str):
         if not _AMOUNT.fullmatch(amount):
-            raise ValueError(f"not a plain decimal amount: {amount[:40]!r}")
+            raise ValueError("not a plain decimal amount")
         amount = Decimal(amount)
-    if isinstance(amount, Decimal):
-        if not amount.is_finite() or amount.adjusted() > 15:
-            raise ValueError("amount out of range")
-    elif not isinstance(amount, int) or isinstance(amount, bool):
+    elif isinstance(amount, bool) or not isinstance(amount, Decimal | int):
         raise ValueError(f"not an amount: {type(amount).__name__}")
-    scaled = Decimal(amount).scaleb(EXPONENTS[currency])
-    return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    elif isinstance(amount, int):
+        amount = Decimal(amount)
+    if not amount.is_finite() or (amount and not -_FINEST <= amount.adjusted() < _WIDEST):
+        raise ValueError("amount out of range")
+    return amount
+
+
+def minor_units(amount: str | Decimal | int, currency: str) -> int:
+    """`amount` in major units as a count of minor units, rounded half up away from zero, once. Raises ValueError."""
+    numerator, denominator = exact(amount).as_integer_ratio()
+    return round_half_up(Fraction(numerator * 10 ** EXPONENTS[currency], denominator))
 
 
 def decimal_string(amount: int, currency: str) -> str:
