@@ -426,3 +426,13 @@ def test_a_receipt_comes_with_its_order_and_all_models(ledger: Ledger, books: Bo
     assert found["receipt"] == {"rule": "last_click"}
     assert models_of(found["order"]) == {"last_click", "linear"}  # type: ignore[arg-type]
     assert none["receipt"] is None
+
+
+def test_the_days_add_up_to_the_overview_and_empty_ones_are_there(run: Run) -> None:
+    days, whole = [row for row in run("days") if row["currency"] == "EUR"], run("overview")[0]
+    assert len(days) == 31
+    for key in ("revenue", "orders", "clicks"):
+        assert sum(int(str(row[key])) for row in days) == whole[key]
+    third = one(days, day=date(2026, 3, 3))
+    assert figures(third, "revenue", "influence", "affiliate", "unattributed") == (3335, 3335, 0, 0)
+    assert figures(one(days, day=date(2026, 3, 31)), "revenue", "clicks") == (0, 5)

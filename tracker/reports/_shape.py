@@ -106,9 +106,20 @@ def reports() -> dict[str, Report]:
     return cast("dict[str, Report]", plugins.discover("tracker.reports"))
 
 
+def in_menu_order() -> dict[str, Report]:
+    """Every report by name, as a menu lists them: by its RANK where it has one, then by name."""
+    ranked = sorted(reports().items(), key=lambda named: (getattr(named[1], "RANK", 1000), named[0]))
+    return dict(ranked)
+
+
 def models() -> list[str]:
     """Every model by name."""
     return list(plugins.discover("tracker.attribution"))
+
+
+def model_titles() -> dict[str, str]:
+    """What every model is called, by its name."""
+    return {name: str(module.TITLE) for name, module in plugins.discover("tracker.attribution").items()}
 
 
 def run(session: Session, name: str, scope: Scope) -> Result:

@@ -15,6 +15,7 @@ from tracker.reports._parts import brand_currency, credited, grouped, in_order, 
 from tracker.reports._performance import CURRENCY, by_revenue
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
 
+RANK = 50
 TITLE = "Promo codes"
 DESCRIPTION = "Codes on orders and codes that partners own. One without an owner earns nobody anything: register it."
 COLUMNS = (

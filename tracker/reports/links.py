@@ -11,6 +11,7 @@ from tracker.reports._parts import LINK_CHANNEL, links_of
 from tracker.reports._performance import by_revenue, performance
 from tracker.reports._shape import Column, Kind, Row, Scope
 
+RANK = 40
 TITLE = "Links"
 DESCRIPTION = "Every tracked link with its clicks, and the orders and revenue they led to."
 COLUMNS = (

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from tracker import plugins
 from tracker.ledger.tables import Credit
 from tracker.reports._parts import Credited, Key, brand_currency, credited, grouped, partners_of
 from tracker.reports._performance import CURRENCY, by_revenue
-from tracker.reports._shape import PAYING, Column, Kind, Row, Scope
+from tracker.reports._shape import PAYING, Column, Kind, Row, Scope, model_titles
 
+RANK = 60
 TITLE = "Models compared"
 DESCRIPTION = "The same orders under every model, and what each partner gains or loses against the one that pays."
 
@@ -23,10 +23,7 @@ def _columns(model: str, title: str) -> tuple[Column, Column]:
     )
 
 
-_MODELS = {
-    name: getattr(module, "TITLE", name.replace("_", " ").capitalize())
-    for name, module in plugins.discover("tracker.attribution").items()
-}
+_MODELS = model_titles()
 
 COLUMNS = (
     Column("partner_id", "Partner id", Kind.ID),

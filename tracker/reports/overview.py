@@ -21,6 +21,7 @@ from tracker.reports._parts import (
 )
 from tracker.reports._shape import Column, Kind, Row, Scope
 
+RANK = 10
 TITLE = "Overview"
 DESCRIPTION = "What came in over the period, and how much of it partners explain."
 COLUMNS = (

@@ -10,6 +10,7 @@ from tracker.reports import _performance
 from tracker.reports._performance import by_revenue, performance
 from tracker.reports._shape import Column, Kind, Row, Scope
 
+RANK = 30
 TITLE = "Partners"
 DESCRIPTION = "Every influencer and affiliate with the clicks, orders and revenue they brought."
 COLUMNS = (

@@ -1,0 +1,102 @@
+"""The same figures a day at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tracker.domain.catalog import Channel
+from tracker.ledger.tables import Link, LinkHour, OrderRow, Partner
+from tracker.reports._parts import Total, brand_currency, credited, links_of, orders_of
+from tracker.reports._performance import CURRENCY
+from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
+
+RANK = 70
+TITLE = "Days"
+DESCRIPTION = "Revenue, orders and clicks of each day, in the brand's time zone."
+COLUMNS = (
+    Column("day", "Day", Kind.DATE),
+    CURRENCY,
+    Column("revenue", "Net revenue", Kind.MONEY, "Net value of all paid orders of the day, attributed or not."),
+    Column("influence", "Influence", Kind.MONEY, "What of it is credited to influence."),
+    Column("affiliate", "Affiliate", Kind.MONEY, "What of it is credited to affiliates."),
+    Column("unattributed", "Unattributed", Kind.MONEY, "What of it nobody is credited with."),
+    Column("orders", "Orders", Kind.INTEGER, "Paid orders, attributed or not."),
+    Column("clicks", "Clicks", Kind.INTEGER, "Clicks by people; bots and link previews are left out."),
+)
+
+Key = tuple[date, str]
+
+
+def rows(session: Session, scope: Scope) -> list[Row]:
+    """A row a day in the brand's currency, empty days included, and one for each other currency that a day saw."""
+    first = brand_currency(session, scope.brand_id)
+    totals, clicks = _totals(session, scope), _clicks(session, scope)
+    shares = {channel: _credited(session, scope, channel) for channel in Channel}
+    keys = {*totals, *((day, first) for day in _days(scope))}
+    return [
+        _row(key, totals.get(key, Total()), {channel: shares[channel].get(key, 0) for channel in Channel})
+        | {"clicks": clicks.get(key[0], 0) if key[1] == first else None}
+        for key in sorted(keys, key=lambda key: (key[0], key[1] != first, key[1]))
+    ]
+
+
+def _row(key: Key, total: Total, shares: dict[Channel, int]) -> Row:
+    return {
+        "day": key[0],
+        "currency": key[1],
+        "revenue": total.revenue,
+        "influence": shares[Channel.INFLUENCE],
+        "affiliate": shares[Channel.AFFILIATE],
+        "unattributed": total.revenue - sum(shares.values()),
+        "orders": total.orders,
+    }
+
+
+def _days(scope: Scope) -> list[date]:
+    return [scope.start + timedelta(days=index) for index in range((scope.end - scope.start).days + 1)]
+
+
+def _totals(session: Session, scope: Scope) -> dict[Key, Total]:
+    query = (
+        select(OrderRow.placed_day, OrderRow.currency, func.count(), func.sum(OrderRow.net))
+        .where(*orders_of(scope))
+        .group_by(OrderRow.placed_day, OrderRow.currency)
+    )
+    return {
+        (day, currency): Total(orders, int(net))
+        for day, currency, orders, net in session.execute(query)
+        if day is not None and currency is not None
+    }
+
+
+def _credited(session: Session, scope: Scope, channel: Channel) -> dict[Key, int]:
+    if scope.channel not in (None, channel):
+        return {}
+    found = credited(session, replace(scope, channel=str(channel)), OrderRow.placed_day)
+    return {(_as_day(day), currency): figures.revenue for (day, currency), figures in found.items()}
+
+
+def _as_day(value: date | str) -> date:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _clicks(session: Session, scope: Scope) -> dict[date, int]:
+    """Clicks by people of each day of the brand; an hour belongs to the day in which it begins."""
+    zone = zone_of(session, scope.brand_id)
+    start, end = span(scope, zone)
+    query = (
+        select(LinkHour.hour, func.sum(LinkHour.human))
+        .join(Link, Link.id == LinkHour.link_id)
+        .join(Partner, Partner.id == Link.partner_id)
+        .where(LinkHour.hour >= start, LinkHour.hour < end, *links_of(scope))
+        .group_by(LinkHour.hour)
+    )
+    found: dict[date, int] = {}
+    for hour, human in session.execute(query):
+        day = hour.astimezone(zone).date()
+        found[day] = found.get(day, 0) + int(human)
+    return found
