@@ -66,7 +66,7 @@ def mark_due(session: Session, order_ids: Iterable[str], cause: str, wall: datet
 
 
 def mark_due_for_clicks(session: Session, click_ids: Iterable[str], wall: datetime) -> None:
-    """Orders that carry one of these clicks, or another click of the same visitor, and those orders' families.
+    """Orders that carry one of these clicks, or before which their visitor made one, and those orders' families.
 
     For the transaction that records the clicks, after they are inserted.
     """
@@ -74,13 +74,16 @@ def mark_due_for_clicks(session: Session, click_ids: Iterable[str], wall: dateti
     if not ids:
         return
     _begin_marking(session)
-    seeds = _orders_of_clicks(session, ids)
+    carrying = set(session.execute(select(OrderClick.order_id).where(OrderClick.click_id.in_(ids))).scalars())
+    seeds = dict.fromkeys(carrying, _EVER)
+    concerned = set(carrying)
+    for row in session.execute(_orders_of_visitors(ids)):
+        seeds[row.order_id] = min(row.at, seeds.get(row.order_id, row.at))
+        concerned.update([row.order_id] if _in_time(row.placed_at, row.at) else [])
     if not seeds:
         return
-    concerned = set(seeds)
     for row in session.execute(family(sorted(seeds))):
-        if row.placed_at is not None and row.placed_at + SKEW >= seeds[row.order_id]:
-            concerned.add(row.neighbour_id)
+        concerned.update([row.neighbour_id] if _in_time(row.placed_at, seeds[row.order_id]) else [])
     _mark(session, select(OrderRow.id).where(OrderRow.id.in_(concerned)), "click", wall)
 
 
@@ -141,7 +144,7 @@ def oldest_due(session: Session) -> datetime | None:
     return session.execute(select(func.min(AttributionDue.since))).scalar()
 
 
-def family(order_ids: Iterable[str]) -> Select[Any]:
+def family(order_ids: Iterable[str]) -> Select[*tuple[Any, ...]]:
     """Of each order the nearest others of the same customer and brand: up to FAMILY placed earlier and FAMILY later.
 
     Columns: order_id, neighbour_id, earlier, placed_at, status, test, click_ids (the neighbour's).
@@ -151,7 +154,7 @@ def family(order_ids: Iterable[str]) -> Select[Any]:
     return select(ranked).where(ranked.c.rank <= FAMILY)
 
 
-def _ranked(order_ids: list[str], *, earlier: bool) -> Select[Any]:
+def _ranked(order_ids: list[str], *, earlier: bool) -> Select[*tuple[Any, ...]]:
     order, other = OrderRow, aliased(OrderRow)
     if earlier:
         side = or_(other.placed_at < order.placed_at, and_(other.placed_at == order.placed_at, other.id < order.id))
@@ -175,21 +178,17 @@ def _ranked(order_ids: list[str], *, earlier: bool) -> Select[Any]:
     )
 
 
-def _orders_of_clicks(session: Session, click_ids: list[str]) -> Mapping[str, datetime]:
-    """Orders that these clicks concern, with the moment before which nobody of their families can be concerned."""
-    carrying = select(OrderClick.order_id).where(OrderClick.click_id.in_(click_ids))
-    seeds = dict.fromkeys(session.execute(carrying).scalars(), _EVER)
-    for row in session.execute(_orders_of_visitors(click_ids)):
-        seeds[row.order_id] = min(row.at, seeds.get(row.order_id, row.at))
-    return seeds
+def _in_time(placed_at: datetime | None, click_at: datetime) -> bool:
+    return placed_at is not None and placed_at + SKEW >= click_at
 
 
-def _orders_of_visitors(click_ids: list[str]) -> Select[str, datetime]:
+def _orders_of_visitors(click_ids: list[str]) -> Select[*tuple[Any, ...]]:
     fresh, sibling = Click, aliased(Click)
     return (
-        select(OrderClick.order_id, fresh.at)
+        select(OrderClick.order_id, OrderRow.placed_at, fresh.at)
         .join(sibling, and_(sibling.visitor_id == fresh.visitor_id, sibling.brand_id == fresh.brand_id))
         .join(OrderClick, OrderClick.click_id == sibling.id)
+        .join(OrderRow, OrderRow.id == OrderClick.order_id)
         .where(fresh.id.in_(click_ids), fresh.visitor_id.is_not(None))
     )
 
