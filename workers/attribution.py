@@ -1,0 +1,74 @@
+"""`python -m workers.attribution`: whatever is due is credited, a batch a transaction, however often the bell rings."""
+
+from __future__ import annotations
+
+import time
+
+from tracker import log, pipeline, queue
+from tracker.errors import Unavailable
+from tracker.ledger import due
+from tracker.ledger.database import writing
+from workers import wiring, work
+
+_BATCH = 50
+_SHIFT = 20.0  # seconds after which a job leaves the rest to the next one, so that a worker stops soon when told to
+_TRIES = 5
+
+
+def attribute_due() -> int:
+    """Credit what is due, the longest due first, for one shift at most; how many orders.
+
+    Several may run at once: each order is in one hand only. Rings for itself where its shift ends before the work.
+    """
+    hands = wiring()
+    ends = time.monotonic() + _SHIFT
+    credited = 0
+    while count := _batch():
+        credited += count
+        if time.monotonic() >= ends:
+            queue.ring(hands.redis, queue.ATTRIBUTION, queue.ATTRIBUTE)
+            break
+    if credited:
+        log.info("orders_attributed", orders=credited)
+    return credited
+
+
+def _batch() -> int:
+    """Credit one batch. Two transactions may in rare cases be in each other's way: one of them tries again."""
+    hands = wiring()
+    for attempt in range(_TRIES):
+        try:
+            return pipeline.attribute_due(hands.sessions, _BATCH, hands.clock.now())
+        except Unavailable:
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(0.05 * 2**attempt)
+        except Exception as error:
+            log.error("batch_not_attributed", exc=error)
+            return _one_by_one()
+    return 0
+
+
+def _one_by_one() -> int:
+    """A batch failed for a fault of ours: credit each order alone, and put behind all others those that cannot be."""
+    hands = wiring()
+    with hands.sessions() as session:
+        order_ids = due.longest_due(session, _BATCH)
+    return sum(_alone(order_id) for order_id in order_ids)
+
+
+def _alone(order_id: str) -> bool:
+    hands = wiring()
+    try:
+        return pipeline.attribute_order(hands.sessions, order_id, hands.clock.now())
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.error("order_not_attributed", exc=error, order=order_id)
+        with writing(hands.sessions) as session:
+            due.postpone(session, order_id, hands.clock.wall())
+        return False
+
+
+if __name__ == "__main__":
+    work(queue.ATTRIBUTION)
