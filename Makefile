@@ -4,7 +4,7 @@ PYTHON ?= python3
 PYTEST_WORKERS ?= 2
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 RUN := .venv/.ready-to-run
 DEV := .venv/.ready-to-develop
 

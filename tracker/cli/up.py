@@ -5,10 +5,10 @@ from __future__ import annotations
 import fcntl
 import http.client
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -17,7 +17,8 @@ from redis import Redis
 from tracker import embedded, log, wiring
 from tracker.cli.web import environment, programs, require_free_port
 from tracker.errors import Conflict, Unavailable
-from tracker.ledger import schema
+from tracker.ledger import accounts, schema
+from tracker.ledger.database import sessions, writing
 from tracker.settings import Settings
 from tracker.supervise import Program, Supervisor, python
 
@@ -35,11 +36,14 @@ def register(root: click.Group) -> None:
 
 @click.command()
 @click.option("--admin", default="admin@localhost", show_default=True, help="Who may sign in to the pages.")
-def up(admin: str) -> None:
+@click.option(
+    "--admin-password", envvar="ADMIN_PASSWORD", show_envvar=True, help="Made up and shown once if not given."
+)
+def up(admin: str, admin_password: str | None) -> None:
     """Run an installation on this machine: Redis, workers, scheduler, web. Stop it with Ctrl-C.
 
-    Everything it keeps lies in the folder TRACKER_STATE (default: tracker-state). REDIS_URL and DATABASE_URL replace the
-    Redis and the database that it brings along.
+    Everything it keeps lies in the folder TRACKER_STATE (default: tracker-state). REDIS_URL and DATABASE_URL replace
+    the Redis and the database that it brings along.
     """
     settings = Settings.from_env()
     log.configure(settings.log_level)
@@ -48,7 +52,7 @@ def up(admin: str) -> None:
     with only_one(settings.state) as lock:
         try:
             _start_redis(supervisor, settings, lock)
-            password = _prepare_ledger(settings, admin)
+            password = _prepare_ledger(settings, admin, admin_password)
             _start_everything_else(supervisor, settings)
             supervisor.run(_Welcome(settings, admin, password))
         finally:
@@ -106,13 +110,18 @@ def _start_redis(supervisor: Supervisor, settings: Settings, lock: int) -> None:
             click.echo(f"warning: this Redis can lose what it is given: {concern}", err=True)
 
 
-def _prepare_ledger(settings: Settings, admin: str) -> str | None:
-    """Migrate; the first account's password where this start made it, else None."""
+def _prepare_ledger(settings: Settings, admin: str, password: str | None) -> str | None:
+    """Migrate; the first account's password where this start made that account, else None."""
     engine = wiring.engine(settings)
     try:
         schema.upgrade(engine, demo=settings.demo, now=settings.clock.now())
         schema.check(engine, demo=settings.demo)
-        return _first_account(settings, admin, settings.clock.now())
+        with writing(sessions(engine)) as session:
+            if accounts.any_account(session):
+                return None
+            password = password or secrets.token_urlsafe(12)
+            accounts.create_account(session, admin, password, settings.clock.now())
+            return password
     finally:
         engine.dispose()
 
@@ -172,7 +181,3 @@ def is_ready(settings: Settings) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _first_account(settings: Settings, admin: str, now: datetime) -> str | None:
-    return None

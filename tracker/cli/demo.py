@@ -1,0 +1,143 @@
+"""`tracker demo`: four weeks of a brand with influencers and affiliates in a minute, then the pages to look at."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tracker.demo import cast, stage, story, verdict
+from tracker.demo.player import Player, Record
+from tracker.demo.stage import Api, Stage
+from tracker.errors import TrackerError
+
+
+def register(root: click.Group) -> None:
+    """Add the `demo` command."""
+    root.add_command(demo)
+
+
+class Unreconciled(TrackerError):
+    """The service's figures are not the story's."""
+
+
+@click.command()
+@click.option("--state", type=click.Path(path_type=Path), default=Path("demo-state"), show_default=True,
+              help="The demo's own folder, emptied at every start.")  # fmt: skip
+@click.option("--seconds", type=click.FloatRange(1, 600), default=45.0, show_default=True, help="How long to play.")
+@click.option("--size", type=click.FloatRange(0.01, 10), default=1.0, show_default=True, help="How much traffic.")
+@click.option("--serve/--no-serve", default=True, show_default=True, help="Leave the pages running afterwards.")
+def demo(state: Path, seconds: float, size: float, serve: bool) -> None:
+    """Play four weeks of sample traffic through a fresh installation and show what it makes of them.
+
+    Every click is a real request for /r/<slug>, every order a signed webhook; nothing is written behind the service's
+    back. Folder, Redis and database are the demo's own; no other installation is touched.
+    """
+    console = Console()
+    began = time.monotonic()
+    console.print(f"[bold]Starting[/] web, workers, scheduler and Redis in {state}")
+    with stage.stage(state, seconds) as running, closing(running.connection()) as connection:
+        brand_id, key = stage.open_brand(running)
+        api = Api(connection, key)
+        script = story.write(size=size)
+        record = _play(console, running, stage.furnish(running, api, brand_id), script)
+        _reconcile(console, running, api, script, record)
+        _report(console, running, api, script, record)
+        console.print(f"[dim]{time.monotonic() - began:.0f} seconds in all[/]")
+        if serve:
+            _serve(console, running)
+
+
+def _play(console: Console, running: Stage, scenery: stage.Scenery, script: story.Story) -> Record:
+    clock = running.clock
+    assert clock.origin is not None
+    # The moment at which the demo's clock has caught up with the wall's.
+    until = clock.origin + timedelta(seconds=clock.behind.total_seconds() / (clock.speed - 1))
+    with _progress(console) as progress:
+        task = progress.add_task(f"Four weeks of {cast.BRAND}", total=len(script.acts), unit="visits and webhooks")
+        return Player(running, scenery, script, lambda count: progress.advance(task, count)).play(until)
+
+
+def _reconcile(console: Console, running: Stage, api: Api, script: story.Story, record: Record) -> None:
+    orders = len(script.purchases)
+    with _progress(console) as progress, closing(running.ledger()) as ledger:
+        total = record.answered_clicks + orders
+        task = progress.add_task("Reconciling", total=total, unit="clicks and orders")
+        reconciled = verdict.wait_until_reconciled(
+            ledger,
+            record,
+            orders,
+            lambda now: progress.update(task, completed=max(0, now.clicks + now.orders - now.waiting)),
+        )
+        progress.update(task, completed=total)
+    complaints = verdict.complaints(api, script, record, reconciled)
+    for complaint in complaints[:20]:
+        console.print(f"[red]✗[/] {complaint}")
+    if complaints:
+        raise Unreconciled(f"{len(complaints)} things are not as they were played; see {running.log}")
+
+
+def _report(console: Console, running: Stage, api: Api, script: story.Story, record: Record) -> None:
+    """Print what the service made of it: the two channels side by side, then every partner."""
+    clock = running.clock
+    assert clock.origin is not None
+    first_day = (clock.origin - clock.behind - timedelta(days=7)).date()
+    console.print(
+        f"\n[green]✓[/] {record.answered_clicks:,} clicks answered, each one row; {record.deliveries:,} webhooks sent, "
+        f"{len(record.distinct):,} of them distinct, {len(script.purchases):,} orders, every figure as the shops said\n"
+    )
+    for name in ("channels", "partners"):
+        console.print(_table(api.get(f"/api/v1/reports/{name}?from={first_day}")))
+
+
+def _table(report: dict[str, Any]) -> Table:
+    """A report as a table for the terminal."""
+    table = Table(title=report["title"], title_justify="left", title_style="bold")
+    shown = [column for column in report["columns"] if column["kind"] != "id" and column["key"] not in _LEFT_OUT]
+    for column in shown:
+        table.add_column(column["title"], justify="left" if column["kind"] in ("text", "word") else "right")
+    for row in report["rows"]:
+        table.add_row(*(_cell(row[column["key"]], column["kind"]) for column in shown))
+    return table
+
+
+_LEFT_OUT = ("currency", "both_revenue", "epc", "aov", "kind")
+
+
+def _cell(value: Any, kind: str) -> str:
+    if value is None:
+        return "–"
+    if kind == "percent":
+        return f"{value:.1%}"
+    if kind == "money":
+        return f"{float(value):,.2f}"
+    return f"{value:,}" if kind == "integer" else str(value)
+
+
+def _serve(console: Console, running: Stage) -> None:
+    """Leave the pages running until Ctrl-C."""
+    console.print(f"\nThe pages:  [bold]{running.settings.public_url}[/]", highlight=False)
+    console.print(f"Sign in:    {stage.SIGN_IN}, password {stage.PASSWORD}", highlight=False)
+    console.print(f"The log:    {running.log}", highlight=False)
+    console.print("Ctrl-C stops it all.")
+    with suppress(KeyboardInterrupt):
+        running.process.wait()
+    console.print("\nstopping")
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<28}"),
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TimeElapsedColumn(),
+        console=console,
+    )

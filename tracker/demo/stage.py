@@ -1,0 +1,260 @@
+"""The demo's installation: its own folder, emptied at every start, and everything started as `tracker up` starts it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tracker.clock import Clock
+from tracker.demo import cast
+from tracker.demo.story import DAYS
+from tracker.errors import Conflict, Unavailable
+from tracker.settings import Settings, demo_clock
+from tracker.supervise import die_with_parent, python
+
+SIGN_IN = "demo@example.com"
+PASSWORD = "fern-and-ember"  # noqa: S105 (of a demo on the loopback, printed on the screen)
+
+# The clock begins this long after the start, so that the four weeks begin about when the service answers.
+_START_ALLOWANCE = timedelta(seconds=5)
+_START_DEADLINE = 60.0
+_MARK = "this-is-a-demo"
+# What would lead the demo away from its own folder.
+_NOT_OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TRACKER_FAILPOINTS", "PUBLIC_URL", "HOST")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A running demo installation and the key to its API."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that all processes of the demo share."""
+        return self.settings.clock
+
+    def cli(self, *arguments: str) -> Any:
+        """What `tracker … --json` answers."""
+        command = python("-m", "tracker", *arguments, "--json")
+        done = subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, check=True)  # noqa: S603
+        return json.loads(done.stdout)
+
+    def ledger(self) -> sqlite3.Connection:
+        """The demo's ledger, to read only."""
+        return sqlite3.connect(f"file:{self.settings.state / 'tracker.db'}?mode=ro", uri=True, timeout=30)
+
+    def connection(self) -> http.client.HTTPConnection:
+        """A connection to the web server, as a visitor or a shop has one."""
+        return http.client.HTTPConnection(self.settings.host, self.settings.port, timeout=30)
+
+
+@dataclass(frozen=True)
+class Api:
+    """The REST API under one brand's key."""
+
+    connection: http.client.HTTPConnection
+    key: str
+
+    def get(self, path: str) -> Any:
+        """The answer to a GET. Raises Unavailable for anything but 200."""
+        return self._ask("GET", path, None)
+
+    def add(self, noun: str, **values: object) -> Any:
+        """What a new thing looks like. Raises Unavailable where it is refused."""
+        return self._ask(
+            "POST", f"/api/v1/{noun}", {name: value for name, value in values.items() if value is not None}
+        )
+
+    def _ask(self, method: str, path: str, values: dict[str, object] | None) -> Any:
+        body = json.dumps(values).encode() if values is not None else None
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        self.connection.request(method, path, body, headers)
+        response = self.connection.getresponse()
+        text = response.read()
+        if response.status not in (200, 201):
+            raise Unavailable(f"{method} {path} answered {response.status}: {text[:300].decode(errors='replace')}")
+        return json.loads(text)
+
+
+@contextmanager
+def stage(folder: Path, play_seconds: float) -> Iterator[Stage]:
+    """A fresh demo in `folder`, its clock four weeks behind; it catches up while `play_seconds` pass. Ends with it.
+
+    Raises Conflict where `folder` is something else, or a demo is running in it.
+    """
+    environment = _environment(folder, play_seconds)
+    settings = Settings.from_env(environment)
+    log = _empty(settings.state)
+    with log.open("wb") as output:
+        ours = os.getpid()
+        process = subprocess.Popen(  # noqa: S603 (our own command)
+            python("-m", "tracker", "up", "--admin", SIGN_IN),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            preexec_fn=lambda: die_with_parent(ours),  # noqa: PLW1509 (we have no second thread yet)
+        )
+    try:
+        _wait_until_ready(settings, process, log)
+        yield Stage(settings, environment, process, log)
+    finally:
+        _stop(process)
+
+
+def _environment(folder: Path, play_seconds: float) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
+    port = kept.get("PORT") or _free_port()
+    clock = demo_clock(datetime.now(UTC) + _START_ALLOWANCE, DAYS * 86400, play_seconds)
+    return {
+        **kept,
+        "TRACKER_STATE": str(folder.absolute()),
+        "TRACKER_DEMO": "1",
+        "TRACKER_DEMO_CLOCK": str(clock),
+        "HOST": "127.0.0.1",
+        "PORT": port,
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "TRUSTED_PROXIES": "127.0.0.1/32",  # the player stands for the proxy and says whose request it is
+        "ADMIN_PASSWORD": PASSWORD,
+        "LOG_LEVEL": kept.get("LOG_LEVEL", "warning"),
+    }
+
+
+def _free_port() -> str:
+    """8000, or another one where somebody has that."""
+    for port in (8000, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return str(probe.getsockname()[1])
+    raise Unavailable("no port is free on 127.0.0.1")
+
+
+def _empty(state: Path) -> Path:
+    """Empty the folder of the last demo, and of nothing else; the new log's path."""
+    if state.exists() and any(state.iterdir()) and not (state / _MARK).exists():
+        raise Conflict(f"{state} holds something that is not a demo: it will not be emptied; give another --state")
+    if _is_in_use(state):
+        raise Conflict(f"a demo is running in {state}: stop it first, or give another --state")
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+    (state / _MARK).touch()
+    return state / "log"
+
+
+def _is_in_use(state: Path) -> bool:
+    """Whether the embedded Redis of an earlier demo still answers on its socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(state / "redis" / "redis.sock")) == 0
+
+
+def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_DEADLINE
+    while time.monotonic() < deadline and process.poll() is None:
+        connection = http.client.HTTPConnection(settings.host, settings.port, timeout=2)
+        try:
+            connection.request("GET", "/health/ready")
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    _stop(process)
+    last_words = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+    raise Unavailable(f"the demo does not start; the end of {log}:\n{last_words}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+@dataclass(frozen=True)
+class Scenery:
+    """What was put into the catalog: where each store posts, by its place in the cast."""
+
+    brand_id: str
+    webhook_paths: tuple[str, ...]
+
+
+def furnish(stage: Stage, api: Api, brand_id: str) -> Scenery:
+    """Put the cast into the catalog, through the REST API."""
+    today = stage.clock.now().date()
+    campaign = api.add(
+        "campaigns",
+        name=cast.CAMPAIGN,
+        objective="sales",
+        starts_on=str(today),
+        utm={"utm_source": "{partner}", "utm_campaign": "winter-lights"},
+    )["id"]
+    for promoter in cast.PROMOTERS:
+        _engage(stage, api, promoter, campaign)
+    return Scenery(brand_id, tuple(_connect(api, store) for store in cast.STORES))
+
+
+def open_brand(stage: Stage) -> tuple[str, str]:
+    """Add the brand and a key to its API; the brand's id and the key."""
+    brand = stage.cli("brand", "add", "--name", cast.BRAND, "--landing-domain", cast.LANDING_DOMAIN)["id"]
+    return brand, stage.cli("key", "add", "--brand", brand, "--name", "demo")["key"]
+
+
+def _engage(stage: Stage, api: Api, promoter: cast.Promoter, campaign: str) -> None:
+    name = promoter.name.split()[0].lower()
+    email = f"{name}@example.com"
+    partner = api.add("partners", name=promoter.name, kind=promoter.kind, followers=promoter.followers, email=email)[
+        "id"
+    ]
+    for spot in promoter.spots:
+        placement = None
+        if spot.network is not None:
+            published = stage.clock.now() + timedelta(days=spot.day)
+            placement = api.add(
+                "placements",
+                partner=partner,
+                campaign=campaign,
+                network=spot.network,
+                format=spot.format,
+                url=f"https://{spot.network}.example.com/{name}/{spot.slug}",
+                published_at=published.isoformat(),
+            )["id"]
+        api.add(
+            "links",
+            partner=partner,
+            campaign=campaign,
+            placement=placement,
+            slug=spot.slug,
+            landing_url=f"https://{cast.LANDING_DOMAIN}{spot.path}",
+        )
+    if promoter.code:
+        api.add("codes", partner=partner, code=promoter.code, campaign=campaign)
+
+
+def _connect(api: Api, store: cast.Store) -> str:
+    shop = api.add("shops", platform=store.platform, name=store.name, secret=store.secret)
+    return urlsplit(str(shop["webhook_url"])).path
