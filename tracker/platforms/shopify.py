@@ -14,7 +14,7 @@ from fractions import Fraction
 from hashlib import sha256
 
 from tracker.domain import money
-from tracker.domain.deliveries import Delivery, Reply, ShopContext
+from tracker.domain.deliveries import Delivery, Redaction, Reply, ShopContext
 from tracker.domain.orders import (
     Amounts,
     OrderEvent,
@@ -36,6 +36,9 @@ SIGNATURE_HELP = (
     "made by an app, the app's client secret."
 )
 
+# Shopify removes subscriptions that keep failing, others of the shop among them: a disabled shop is thanked, and dropped.
+GONE_STATUS = 200
+
 _STATUS = {
     "paid": Status.PAID,
     "partially_paid": Status.PAID,  # with only the part that was paid; see _received
@@ -44,6 +47,8 @@ _STATUS = {
     "voided": Status.CANCELLED,
 }
 _OWN_CHECKOUT = {"", "web", "checkout"}
+_LARGEST_SHOP_REDACT = 1000  # bytes
+_SHORTEST_TRACE = 5  # a shorter number is found in every body
 _NO_CURRENCY = {"", "XXX"}
 
 
@@ -84,6 +89,23 @@ def dedupe_key(delivery: Delivery) -> str:
     headers = delivery.headers
     given = headers.get("x-shopify-webhook-id") or headers.get("shopify-webhook-id")
     return _signatures.dedupe_text(topic(delivery), given or sha256(delivery.body).hexdigest())
+
+
+def redaction(delivery: Delivery, shop: ShopContext) -> Redaction | None:
+    """What customers/redact and shop/redact ask to forget, known by their bodies; None for any other body."""
+    if b"orders_to_redact" not in delivery.body and len(delivery.body) > _LARGEST_SHOP_REDACT:
+        return None
+    body = Fields(read_object(delivery.body))
+    if body.values.keys() == {"shop_id", "shop_domain"}:
+        return Redaction(whole_shop=True)
+    if "orders_to_redact" not in body.values:
+        return None
+    person = body.inner("customer").values
+    email = _evidence.customer(shop, person.get("email"))
+    orders = tuple(str(order) for order in body.have("orders_to_redact", _fields.sequence, []))
+    told = (person.get("id"), person.get("email"), person.get("phone"), *orders)
+    traces = tuple(str(text) for text in told if text and len(str(text)) >= _SHORTEST_TRACE)
+    return Redaction(external_ids=orders, customers=(email,) if email else (), traces=traces)
 
 
 def parse(delivery: Delivery, shop: ShopContext) -> list[OrderEvent]:
