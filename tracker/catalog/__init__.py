@@ -1,8 +1,8 @@
 """The catalog's operations, each defined once: the command line, the API and the pages call the same functions.
 
-A module here is a noun: its inputs (`New`, `Change`, `Query`), its `View` (what every face shows of it) and its
-operations. They take a `Desk`, work inside its transaction and raise BadInput, NotFound or Conflict. Whatever the
-redirect must know bumps the links' version in that same transaction.
+A module here is a noun: its inputs (`NewLink`, `LinkChange`, `LinkQuery`), its view (`LinkView`, what every face
+shows of it) and its operations. They take a `Desk`, work inside its transaction and raise BadInput, NotFound or
+Conflict. Whatever the redirect must know bumps the links' version in that same transaction.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from datetime import datetime
 from redis import Redis
 from sqlalchemy.orm import Session, sessionmaker
 
-from tracker import links
+from tracker import queue
 from tracker.ledger.database import writing
+from tracker.links import ring
+
+_ORDERS_DUE = "orders due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,14 @@ class Desk:
 
 @contextmanager
 def changing(factory: sessionmaker[Session], redis: Redis) -> Iterator[Session]:
-    """A transaction that changes the catalog; after its commit the redirects are told, as far as Redis answers."""
+    """A transaction that changes the catalog; after its commit redirects and workers are told, if Redis answers."""
     with writing(factory) as session:
         yield session
-    links.ring(redis)
+    ring(redis)
+    if session.info.get(_ORDERS_DUE):
+        queue.Doorbell(redis).ring(queue.ATTRIBUTION, queue.ATTRIBUTE)
+
+
+def tell_attribution(session: Session) -> None:
+    """Have the attribution workers told after the commit: this transaction makes orders due."""
+    session.info[_ORDERS_DUE] = True

@@ -25,23 +25,23 @@ from tracker.ledger.tables import Brand, TrackingHost
 
 MOST_HOSTS = 50
 
-Hosts = Annotated[list[Host], Field(max_length=MOST_HOSTS)]
-Domains = Annotated[list[Domain], Field(max_length=MOST_HOSTS)]
+Hosts = Annotated[tuple[Host, ...], Field(max_length=MOST_HOSTS)]
+Domains = Annotated[tuple[Domain, ...], Field(max_length=MOST_HOSTS)]
 
 
-class New(Input):
+class NewBrand(Input):
     """A brand to be."""
 
     name: Name
     time_zone: TimeZone = "Europe/Paris"
     currency: Currency = "EUR"
-    hosts: Hosts = []
-    landing_domains: Domains = []
+    hosts: Hosts = ()
+    landing_domains: Domains = ()
     fallback_url: LandingUrl | None = None
     visitor_cookie: bool = False
 
 
-class Change(Input):
+class BrandChange(Input):
     """What of a brand is to be different. A list replaces the whole list."""
 
     name: Name = omitted()
@@ -53,7 +53,7 @@ class Change(Input):
     visitor_cookie: bool = omitted()
 
 
-class View(Output):
+class BrandView(Output):
     """A brand. Its first host is the one that new links get."""
 
     id: str
@@ -68,7 +68,7 @@ class View(Output):
     created_at: datetime
 
 
-def add(session: Session, wanted: New, *, now: datetime, public_url: str) -> View:
+def add(session: Session, wanted: NewBrand, *, now: datetime, public_url: str) -> BrandView:
     """Add a brand. Without hosts it gets the host of `public_url`, if no other brand has it.
 
     Raises Conflict for a taken name or host, BadInput for a fallback URL outside the landing domains.
@@ -99,7 +99,7 @@ def add(session: Session, wanted: New, *, now: datetime, public_url: str) -> Vie
     return view(session, catalog.brand_by_id(session, brand_id))
 
 
-def edit(desk: Desk, change: Change) -> View:
+def edit(desk: Desk, change: BrandChange) -> BrandView:
     """Change the desk's brand.
 
     Raises Conflict where a change would make recorded days or amounts mean something else, or strand links.
@@ -122,12 +122,12 @@ def edit(desk: Desk, change: Change) -> View:
     return view(session, brand)
 
 
-def one(desk: Desk) -> View:
+def one(desk: Desk) -> BrandView:
     """The desk's brand."""
     return view(desk.session, catalog.brand_by_id(desk.session, desk.brand_id))
 
 
-def every(session: Session) -> list[View]:
+def every(session: Session) -> list[BrandView]:
     """Every brand of the installation, by name. For the operator alone: no key may see it."""
     return views(session, catalog.brands(session))
 
@@ -160,16 +160,16 @@ def zone_of(desk: Desk) -> ZoneInfo:
     return ZoneInfo(catalog.brand_by_id(desk.session, desk.brand_id).time_zone)
 
 
-def view(session: Session, brand: Brand) -> View:
+def view(session: Session, brand: Brand) -> BrandView:
     """What is shown of a brand."""
     return views(session, [brand])[0]
 
 
-def views(session: Session, brands: Sequence[Brand]) -> list[View]:
+def views(session: Session, brands: Sequence[Brand]) -> list[BrandView]:
     """What is shown of brands."""
     hosts = catalog.hosts_of(session, [brand.id for brand in brands])
     return [
-        View(
+        BrandView(
             id=brand.id,
             name=brand.name,
             time_zone=brand.time_zone,
@@ -207,7 +207,7 @@ def _add_hosts(session: Session, brand_id: str, hosts: Iterable[str], now: datet
 
 
 def _add_default_host(session: Session, brand_id: str, public_url: str, now: datetime) -> None:
-    host = New(name="-", hosts=[urlsplit(public_url).netloc]).hosts[0]
+    host = NewBrand(name="-", hosts=(urlsplit(public_url).netloc,)).hosts[0]
     if not catalog.insert_new(session, TrackingHost, host=host, brand_id=brand_id, created_at=now):
         raise BadInput("hosts", f"{host} serves another brand already, so this one needs a tracking host of its own")
 
@@ -229,7 +229,9 @@ def _check_name(session: Session, brand: Brand, name: str) -> None:
 
 
 def _check_meaning(session: Session, brand: Brand, given: dict[str, object]) -> None:
-    changed = [name for name in ("time_zone", "currency") if given.get(name, getattr(brand, name)) != getattr(brand, name)]
+    changed = [
+        name for name in ("time_zone", "currency") if given.get(name, getattr(brand, name)) != getattr(brand, name)
+    ]
     if changed and catalog.has_orders(session, brand.id):
         raise Conflict(f"the {changed[0].replace('_', ' ')} cannot change any more: orders were counted under it")
 

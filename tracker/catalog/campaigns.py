@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from pydantic import Field
+
 from tracker.catalog import Desk
 from tracker.catalog.fields import Input, ListQuery, Name, ObjectiveField, Output, Page, Utm, omitted
 from tracker.domain.catalog import Objective
@@ -14,17 +16,17 @@ from tracker.ledger.links import bump_links_version
 from tracker.ledger.tables import Campaign
 
 
-class New(Input):
+class NewCampaign(Input):
     """A campaign to be. Its days are the brand's, both included."""
 
     name: Name
     objective: ObjectiveField | None = None
     starts_on: date | None = None
     ends_on: date | None = None
-    utm: Utm = {}
+    utm: Utm = Field(default_factory=dict)
 
 
-class Change(Input):
+class CampaignChange(Input):
     """What of a campaign is to be different."""
 
     name: Name = omitted()
@@ -34,11 +36,11 @@ class Change(Input):
     utm: Utm = omitted()
 
 
-class Query(ListQuery):
+class CampaignQuery(ListQuery):
     """Which campaigns."""
 
 
-class View(Output):
+class CampaignView(Output):
     """A campaign."""
 
     id: str
@@ -50,7 +52,7 @@ class View(Output):
     created_at: datetime
 
 
-def add(desk: Desk, wanted: New) -> View:
+def add(desk: Desk, wanted: NewCampaign) -> CampaignView:
     """Add a campaign. Raises BadInput where it ends before it starts."""
     _check_days(wanted.starts_on, wanted.ends_on)
     campaign = Campaign(id=new_id(), brand_id=desk.brand_id, created_at=desk.now, **wanted.model_dump())
@@ -59,7 +61,7 @@ def add(desk: Desk, wanted: New) -> View:
     return _view(campaign)
 
 
-def edit(desk: Desk, campaign_id: str, change: Change) -> View:
+def edit(desk: Desk, campaign_id: str, change: CampaignChange) -> CampaignView:
     """Change a campaign. Raises BadInput where it would end before it starts."""
     campaign = catalog.one(desk.session, Campaign, desk.brand_id, campaign_id, lock=True)
     catalog.change(desk.session, campaign, change.given())
@@ -68,15 +70,15 @@ def edit(desk: Desk, campaign_id: str, change: Change) -> View:
     return _view(campaign)
 
 
-def one(desk: Desk, campaign_id: str) -> View:
+def one(desk: Desk, campaign_id: str) -> CampaignView:
     """The brand's campaign of that id. Raises NotFound."""
     return _view(catalog.one(desk.session, Campaign, desk.brand_id, campaign_id))
 
 
-def page(desk: Desk, query: Query) -> Page[View]:
+def page(desk: Desk, query: CampaignQuery) -> Page[CampaignView]:
     """A page of the brand's campaigns."""
     rows, further = catalog.page(desk.session, Campaign, desk.brand_id, after=query.cursor, limit=query.limit)
-    return Page[View](data=[_view(row) for row in rows], next_cursor=further)
+    return Page[CampaignView](data=[_view(row) for row in rows], next_cursor=further)
 
 
 def named(desk: Desk, text: str) -> str:
@@ -89,8 +91,8 @@ def _check_days(starts_on: date | None, ends_on: date | None) -> None:
         raise BadInput("ends_on", "the last day comes before the first")
 
 
-def _view(campaign: Campaign) -> View:
-    return View(
+def _view(campaign: Campaign) -> CampaignView:
+    return CampaignView(
         id=campaign.id,
         name=campaign.name,
         objective=Objective(campaign.objective) if campaign.objective else None,

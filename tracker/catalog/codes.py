@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from tracker.catalog import Desk, brands
+from tracker.catalog import Desk, brands, tell_attribution
 from tracker.catalog.fields import (
     CampaignReference,
     ChannelField,
@@ -52,7 +52,7 @@ class NewOwner(Input):
     channel: ChannelField | None = None
 
 
-class New(Input):
+class NewCode(Input):
     """A code to be, and its first owner. Without a date it has always been that partner's."""
 
     code: CodeText
@@ -63,7 +63,7 @@ class New(Input):
     channel: ChannelField | None = None
 
 
-class Query(ListQuery):
+class CodeQuery(ListQuery):
     """Which codes: of a partner, now or once; of a spelling."""
 
     partner: PartnerFilter = None
@@ -71,7 +71,7 @@ class Query(ListQuery):
 
 
 class OwnerView(Output):
-    """A period of ownership, from `valid_from` (null: always) to before `valid_to` (null: still). References are ids."""
+    """A period of ownership, from `valid_from` (null: always) to before `valid_to` (null: still), by ids."""
 
     id: str
     partner: str
@@ -82,7 +82,7 @@ class OwnerView(Output):
     valid_to: datetime | None
 
 
-class View(Output):
+class CodeView(Output):
     """A code, the partner who has it now (an id, or null), and all its owners in time order."""
 
     id: str
@@ -92,7 +92,7 @@ class View(Output):
     created_at: datetime
 
 
-def add(desk: Desk, wanted: New) -> View:
+def add(desk: Desk, wanted: NewCode) -> CodeView:
     """Add a code; orders that carry it already become due.
 
     Raises Conflict where the brand has a code that matches the same, NotFound for a partner that it has not.
@@ -113,11 +113,11 @@ def add(desk: Desk, wanted: New) -> View:
     start = _start(desk, wanted.valid_from) if wanted.valid_from else BEGINNING
     desk.session.add(_owner(desk, code_id, terms, start, None))
     desk.session.flush()
-    mark_due_for_code(desk.session, desk.brand_id, normal, desk.wall)
+    _make_orders_due(desk, normal)
     return one(desk, code_id)
 
 
-def give(desk: Desk, code_id: str, wanted: NewOwner) -> View:
+def give(desk: Desk, code_id: str, wanted: NewOwner) -> CodeView:
     """Give the code to a partner, or to nobody, from a moment on; orders that carry it become due."""
     code = catalog.one(desk.session, Code, desk.brand_id, code_id, lock=True)
     start = _start(desk, wanted.valid_from) if wanted.valid_from else desk.now
@@ -126,11 +126,11 @@ def give(desk: Desk, code_id: str, wanted: NewOwner) -> View:
     if wanted.partner:
         desk.session.add(_owner(desk, code.id, _terms(desk, wanted), start, end))
         desk.session.flush()
-    mark_due_for_code(desk.session, desk.brand_id, code.normal, desk.wall)
+    _make_orders_due(desk, code.normal)
     return one(desk, code.id)
 
 
-def one(desk: Desk, code_id: str) -> View:
+def one(desk: Desk, code_id: str) -> CodeView:
     """The brand's code of that id. Raises NotFound."""
     return _views(desk, [catalog.one(desk.session, Code, desk.brand_id, code_id)])[0]
 
@@ -140,9 +140,9 @@ def owners(desk: Desk, code_id: str) -> list[OwnerView]:
     return one(desk, code_id).owners
 
 
-def page(desk: Desk, query: Query) -> Page[View]:
+def page(desk: Desk, query: CodeQuery) -> Page[CodeView]:
     """A page of the brand's codes. Raises NotFound for a partner that the brand has not."""
-    conditions = []
+    conditions: list[ColumnElement[bool]] = []
     if query.partner:
         partner = catalog.one(desk.session, Partner, desk.brand_id, query.partner)
         conditions.append(Code.id.in_(select(CodeOwner.code_id).where(CodeOwner.partner_id == partner.id)))
@@ -151,7 +151,7 @@ def page(desk: Desk, query: Query) -> Page[View]:
     rows, further = catalog.page(
         desk.session, Code, desk.brand_id, after=query.cursor, limit=query.limit, conditions=conditions
     )
-    return Page[View](data=_views(desk, rows), next_cursor=further)
+    return Page[CodeView](data=_views(desk, rows), next_cursor=further)
 
 
 def named(desk: Desk, text: str) -> str:
@@ -178,6 +178,11 @@ def _cut(desk: Desk, periods: Sequence[CodeOwner], start: datetime) -> datetime 
     return end
 
 
+def _make_orders_due(desk: Desk, normal: str) -> None:
+    mark_due_for_code(desk.session, desk.brand_id, normal, desk.wall)
+    tell_attribution(desk.session)
+
+
 def _covers(period: CodeOwner, at: datetime) -> bool:
     return period.valid_from <= at and (period.valid_to is None or at < period.valid_to)
 
@@ -186,7 +191,7 @@ def _start(desk: Desk, value: When) -> datetime:
     return moment(value, brands.zone_of(desk))
 
 
-def _terms(desk: Desk, wanted: New | NewOwner) -> dict[str, Any]:
+def _terms(desk: Desk, wanted: NewCode | NewOwner) -> dict[str, Any]:
     """Who owns, and for what, by ids that are really the brand's."""
     session, brand_id = desk.session, desk.brand_id
     assert wanted.partner is not None
@@ -204,9 +209,7 @@ def _terms(desk: Desk, wanted: New | NewOwner) -> dict[str, Any]:
 
 
 def _owner(desk: Desk, code_id: str, terms: dict[str, Any], start: datetime, end: datetime | None) -> CodeOwner:
-    return CodeOwner(
-        id=new_id(), code_id=code_id, valid_from=start, valid_to=end, created_at=desk.now, **terms
-    )
+    return CodeOwner(id=new_id(), code_id=code_id, valid_from=start, valid_to=end, created_at=desk.now, **terms)
 
 
 def _collision(desk: Desk, text: str, normal: str) -> str:
@@ -215,14 +218,14 @@ def _collision(desk: Desk, text: str, normal: str) -> str:
     return f"the brand has the code {text} already{spelt}; give it to another partner instead"
 
 
-def _views(desk: Desk, rows: Sequence[Code]) -> list[View]:
+def _views(desk: Desk, rows: Sequence[Code]) -> list[CodeView]:
     owners_of = catalog.owners_of(desk.session, [row.id for row in rows])
     return [_view(row, owners_of.get(row.id, []), desk.now) for row in rows]
 
 
-def _view(row: Code, periods: Sequence[CodeOwner], now: datetime) -> View:
+def _view(row: Code, periods: Sequence[CodeOwner], now: datetime) -> CodeView:
     current = next((period.partner_id for period in periods if _covers(period, now)), None)
-    return View(
+    return CodeView(
         id=row.id,
         code=row.text,
         partner=current,

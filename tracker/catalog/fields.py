@@ -58,9 +58,10 @@ class Page(Output, Generic[V]):
     next_cursor: str | None
 
     @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
         """A name that an OpenAPI component may have."""
-        return f"{params[0].__name__}Page"
+        name: str = params[0].__name__
+        return name.removesuffix("View") + "Page"
 
 
 def omitted() -> Any:
@@ -147,7 +148,9 @@ ShopFilter = Annotated[Reference | None, _reference("shop")]
 # --- closed sets -----------------------------------------------------------------------------------------------------
 
 ChannelField = Annotated[Channel, BeforeValidator(_lower)]
-KindField = Annotated[PartnerKind, BeforeValidator(lambda value: "creator" if _lower(value) == "influencer" else _lower(value))]
+KindField = Annotated[
+    PartnerKind, BeforeValidator(lambda value: "creator" if _lower(value) == "influencer" else _lower(value))
+]
 FormatField = Annotated[Format, BeforeValidator(_lower)]
 ObjectiveField = Annotated[Objective, BeforeValidator(_lower)]
 Currency = Annotated[str, AfterValidator(currency_code)]
@@ -214,7 +217,11 @@ LandingUrl = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 
 def _web_address(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or any(not c.isprintable() or c == " " for c in text):
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or any(not c.isprintable() or c == " " for c in text)
+    ):
         raise ValueError("want a web address such as https://www.example.com/video")
     return text
 

@@ -1,4 +1,4 @@
-"""An API key belongs to one brand, is shown once and can be revoked. Only the operator makes keys: no key makes another."""
+"""An API key opens one brand, is shown once and can be revoked. Only the operator makes one: no key makes another."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tracker.ledger import catalog, keys
 from tracker.ledger.tables import ApiKey
 
 
-class New(Input):
+class NewKey(Input):
     """A key to be."""
 
     name: Name = "API"
 
 
-class View(Output):
+class KeyView(Output):
     """A key by the characters that tell it from others."""
 
     id: str
@@ -31,13 +31,13 @@ class View(Output):
     last_used_at: datetime | None
 
 
-class Fresh(View):
+class FreshKey(KeyView):
     """A key at the only moment when it is shown."""
 
     key: str
 
 
-def add(desk: Desk, wanted: New) -> Fresh:
+def add(desk: Desk, wanted: NewKey) -> FreshKey:
     """Make a key for the desk's brand."""
     key = keys.new_key()
     row = ApiKey(
@@ -52,17 +52,17 @@ def add(desk: Desk, wanted: New) -> Fresh:
     )
     desk.session.add(row)
     desk.session.flush()
-    return Fresh(key=key, **_view(row).model_dump())
+    return FreshKey(key=key, **_view(row).model_dump())
 
 
-def revoke(desk: Desk, text: str) -> View:
+def revoke(desk: Desk, text: str) -> KeyView:
     """End the key of that id, name or beginning; again is no error. Raises NotFound, BadInput where several match."""
     row = catalog.one(desk.session, ApiKey, desk.brand_id, _named(desk, text), lock=True)
     catalog.change(desk.session, row, {"revoked_at": row.revoked_at or desk.now})
     return _view(row)
 
 
-def every(desk: Desk) -> list[View]:
+def every(desk: Desk) -> list[KeyView]:
     """The brand's keys, revoked ones included, the oldest first."""
     return [_view(row) for row in _rows(desk)]
 
@@ -84,8 +84,8 @@ def _named(desk: Desk, text: str) -> str:
     return found[0]
 
 
-def _view(row: ApiKey) -> View:
-    return View(
+def _view(row: ApiKey) -> KeyView:
+    return KeyView(
         id=row.id,
         name=row.name,
         prefix=row.prefix,

@@ -1,4 +1,4 @@
-"""A link is a tracked URL. Its partner, host and slug never change: what was published and earned must stay explained."""
+"""A link is a tracked URL. Its partner, host and slug never change: what it earned must stay explained."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tracker.ledger.tables import Campaign, Link, Partner, Placement
 _TRIES = 3
 
 
-class New(Input):
+class NewLink(Input):
     """A link to be. Without a slug it gets a random one, without a host the brand's first.
 
     A day as its end is the last day on which it works.
@@ -55,7 +55,7 @@ class New(Input):
     expires_at: When | None = None
 
 
-class Change(Input):
+class LinkChange(Input):
     """What of a link is to be different."""
 
     landing_url: Annotated[LandingUrl, Field(validation_alias=AliasChoices("landing_url", "url"))] = omitted()
@@ -66,7 +66,7 @@ class Change(Input):
     disabled: bool = omitted()
 
 
-class Query(ListQuery):
+class LinkQuery(ListQuery):
     """Which links."""
 
     partner: PartnerFilter = None
@@ -74,7 +74,7 @@ class Query(ListQuery):
     placement: PlacementReference = None
 
 
-class View(Output):
+class LinkView(Output):
     """A link. `url` is what the partner publishes; partner, campaign and placement are ids.
 
     `channel` is null where the partner's holds.
@@ -94,7 +94,7 @@ class View(Output):
     created_at: datetime
 
 
-def add(desk: Desk, wanted: New) -> View:
+def add(desk: Desk, wanted: NewLink) -> LinkView:
     """Add a link.
 
     Raises NotFound for a partner, campaign or placement that the brand has not, BadInput for a landing URL that the
@@ -102,7 +102,7 @@ def add(desk: Desk, wanted: New) -> View:
     """
     partner = catalog.one(desk.session, Partner, desk.brand_id, wanted.partner)
     placement = _placement(desk, wanted.placement, partner.id)
-    values = {
+    values: dict[str, object] = {
         "brand_id": desk.brand_id,
         "host": _host(desk, wanted.host),
         "landing_url": _landing(desk, wanted.landing_url),
@@ -119,7 +119,7 @@ def add(desk: Desk, wanted: New) -> View:
     return one(desk, link_id)
 
 
-def edit(desk: Desk, link_id: str, change: Change) -> View:
+def edit(desk: Desk, link_id: str, change: LinkChange) -> LinkView:
     """Change a link; raises as `add` does."""
     link = catalog.one(desk.session, Link, desk.brand_id, link_id, lock=True)
     given = change.given()
@@ -139,12 +139,12 @@ def edit(desk: Desk, link_id: str, change: Change) -> View:
     return _view(desk, link)
 
 
-def one(desk: Desk, link_id: str) -> View:
+def one(desk: Desk, link_id: str) -> LinkView:
     """The brand's link of that id. Raises NotFound."""
     return _view(desk, catalog.one(desk.session, Link, desk.brand_id, link_id))
 
 
-def page(desk: Desk, query: Query) -> Page[View]:
+def page(desk: Desk, query: LinkQuery) -> Page[LinkView]:
     """A page of the brand's links. Raises NotFound for a partner, campaign or placement that the brand has not."""
     conditions = []
     if query.partner:
@@ -157,7 +157,7 @@ def page(desk: Desk, query: Query) -> Page[View]:
     rows, further = catalog.page(
         desk.session, Link, desk.brand_id, after=query.cursor, limit=query.limit, conditions=conditions
     )
-    return Page[View](data=_views(desk, rows), next_cursor=further)
+    return Page[LinkView](data=_views(desk, rows), next_cursor=further)
 
 
 def named(desk: Desk, text: str) -> str:
@@ -209,13 +209,13 @@ def _moment(desk: Desk, value: When | None) -> datetime | None:
     return moment(value, brands.zone_of(desk), end_of_day=True) if value else None
 
 
-def _view(desk: Desk, link: Link) -> View:
+def _view(desk: Desk, link: Link) -> LinkView:
     return _views(desk, [link])[0]
 
 
-def _views(desk: Desk, links: Sequence[Link]) -> list[View]:
+def _views(desk: Desk, links: Sequence[Link]) -> list[LinkView]:
     return [
-        View(
+        LinkView(
             id=link.id,
             url=short_url(link.host, link.slug, desk.public_url),
             host=link.host,

@@ -24,7 +24,7 @@ from tracker.ledger.links import bump_links_version
 from tracker.ledger.tables import Partner
 
 
-class New(Input):
+class NewPartner(Input):
     """A partner to be. Without a channel it is in its kind's."""
 
     name: Name
@@ -34,7 +34,7 @@ class New(Input):
     email: Email | None = None
 
 
-class Change(Input):
+class PartnerChange(Input):
     """What of a partner is to be different."""
 
     name: Name = omitted()
@@ -44,14 +44,14 @@ class Change(Input):
     email: Email | None = None
 
 
-class Query(ListQuery):
+class PartnerQuery(ListQuery):
     """Which partners."""
 
     channel: ChannelField | None = None
     kind: KindField | None = None
 
 
-class View(Output):
+class PartnerView(Output):
     """A partner."""
 
     id: str
@@ -63,7 +63,7 @@ class View(Output):
     created_at: datetime
 
 
-def add(desk: Desk, wanted: New) -> View:
+def add(desk: Desk, wanted: NewPartner) -> PartnerView:
     """Add a partner."""
     partner = Partner(
         id=new_id(),
@@ -80,7 +80,7 @@ def add(desk: Desk, wanted: New) -> View:
     return _view(partner)
 
 
-def edit(desk: Desk, partner_id: str, change: Change) -> View:
+def edit(desk: Desk, partner_id: str, change: PartnerChange) -> PartnerView:
     """Change a partner. A new channel holds for what is credited from then on."""
     partner = catalog.one(desk.session, Partner, desk.brand_id, partner_id, lock=True)
     catalog.change(desk.session, partner, change.given())
@@ -88,12 +88,12 @@ def edit(desk: Desk, partner_id: str, change: Change) -> View:
     return _view(partner)
 
 
-def one(desk: Desk, partner_id: str) -> View:
+def one(desk: Desk, partner_id: str) -> PartnerView:
     """The brand's partner of that id. Raises NotFound."""
     return _view(catalog.one(desk.session, Partner, desk.brand_id, partner_id))
 
 
-def page(desk: Desk, query: Query) -> Page[View]:
+def page(desk: Desk, query: PartnerQuery) -> Page[PartnerView]:
     """A page of the brand's partners."""
     conditions = []
     if query.channel:
@@ -103,7 +103,7 @@ def page(desk: Desk, query: Query) -> Page[View]:
     rows, further = catalog.page(
         desk.session, Partner, desk.brand_id, after=query.cursor, limit=query.limit, conditions=conditions
     )
-    return Page[View](data=[_view(row) for row in rows], next_cursor=further)
+    return Page[PartnerView](data=[_view(row) for row in rows], next_cursor=further)
 
 
 def named(desk: Desk, text: str) -> str:
@@ -111,8 +111,8 @@ def named(desk: Desk, text: str) -> str:
     return catalog.named(desk.session, Partner, Partner.name, desk.brand_id, text)
 
 
-def _view(partner: Partner) -> View:
-    return View(
+def _view(partner: Partner) -> PartnerView:
+    return PartnerView(
         id=partner.id,
         name=partner.name,
         kind=PartnerKind(partner.kind),

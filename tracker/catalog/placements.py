@@ -26,7 +26,7 @@ from tracker.ledger import catalog
 from tracker.ledger.tables import Campaign, Partner, Placement
 
 
-class New(Input):
+class NewPlacement(Input):
     """A placement to be."""
 
     partner: PartnerReference
@@ -37,7 +37,7 @@ class New(Input):
     published_at: When | None = None
 
 
-class Change(Input):
+class PlacementChange(Input):
     """What of a placement is to be different. Its partner never changes."""
 
     campaign: CampaignReference = None
@@ -47,14 +47,14 @@ class Change(Input):
     published_at: When | None = None
 
 
-class Query(ListQuery):
+class PlacementQuery(ListQuery):
     """Which placements."""
 
     partner: PartnerFilter = None
     campaign: CampaignReference = None
 
 
-class View(Output):
+class PlacementView(Output):
     """A placement. Partner and campaign are ids."""
 
     id: str
@@ -67,7 +67,7 @@ class View(Output):
     created_at: datetime
 
 
-def add(desk: Desk, wanted: New) -> View:
+def add(desk: Desk, wanted: NewPlacement) -> PlacementView:
     """Add a placement. Raises NotFound for a partner or campaign that the brand has not."""
     placement = Placement(
         id=new_id(),
@@ -85,7 +85,7 @@ def add(desk: Desk, wanted: New) -> View:
     return _view(placement)
 
 
-def edit(desk: Desk, placement_id: str, change: Change) -> View:
+def edit(desk: Desk, placement_id: str, change: PlacementChange) -> PlacementView:
     """Change a placement. Raises NotFound for a campaign that the brand has not."""
     placement = catalog.one(desk.session, Placement, desk.brand_id, placement_id, lock=True)
     given = change.given()
@@ -97,24 +97,22 @@ def edit(desk: Desk, placement_id: str, change: Change) -> View:
     return _view(placement)
 
 
-def one(desk: Desk, placement_id: str) -> View:
+def one(desk: Desk, placement_id: str) -> PlacementView:
     """The brand's placement of that id. Raises NotFound."""
     return _view(catalog.one(desk.session, Placement, desk.brand_id, placement_id))
 
 
-def page(desk: Desk, query: Query) -> Page[View]:
+def page(desk: Desk, query: PlacementQuery) -> Page[PlacementView]:
     """A page of the brand's placements. Raises NotFound for a partner or campaign that the brand has not."""
     conditions = []
     if query.partner:
-        conditions.append(
-            Placement.partner_id == catalog.one(desk.session, Partner, desk.brand_id, query.partner).id
-        )
+        conditions.append(Placement.partner_id == catalog.one(desk.session, Partner, desk.brand_id, query.partner).id)
     if query.campaign:
         conditions.append(Placement.campaign_id == _campaign(desk, query.campaign))
     rows, further = catalog.page(
         desk.session, Placement, desk.brand_id, after=query.cursor, limit=query.limit, conditions=conditions
     )
-    return Page[View](data=[_view(row) for row in rows], next_cursor=further)
+    return Page[PlacementView](data=[_view(row) for row in rows], next_cursor=further)
 
 
 def named(desk: Desk, text: str) -> str:
@@ -130,8 +128,8 @@ def _moment(desk: Desk, value: When | None) -> datetime | None:
     return moment(value, brands.zone_of(desk)) if value else None
 
 
-def _view(placement: Placement) -> View:
-    return View(
+def _view(placement: Placement) -> PlacementView:
+    return PlacementView(
         id=placement.id,
         partner=placement.partner_id,
         campaign=placement.campaign_id,

@@ -38,7 +38,7 @@ PlatformName = Annotated[str, BeforeValidator(_lower), AfterValidator(_platform)
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
-class New(Input):
+class NewShop(Input):
     """A shop to be. Its secret may come later, when the shop gives it."""
 
     platform: PlatformName
@@ -46,7 +46,7 @@ class New(Input):
     secret: Secret | None = None
 
 
-class Change(Input):
+class ShopChange(Input):
     """What of a shop is to be different. A disabled shop's deliveries are refused."""
 
     name: Name = omitted()
@@ -59,7 +59,7 @@ class NewSecret(Input):
     secret: Secret
 
 
-class Query(ListQuery):
+class ShopQuery(ListQuery):
     """Which shops."""
 
 
@@ -72,7 +72,7 @@ class SecretView(Output):
     last_used_at: datetime | None
 
 
-class View(Output):
+class ShopView(Output):
     """A shop, and where it must send its webhooks."""
 
     id: str
@@ -84,7 +84,7 @@ class View(Output):
     disabled_at: datetime | None
 
 
-def add(desk: Desk, wanted: New) -> View:
+def add(desk: Desk, wanted: NewShop) -> ShopView:
     """Add a shop. Raises BadInput for a secret that its platform cannot have given."""
     shop = Shop(
         id=new_id(),
@@ -102,7 +102,7 @@ def add(desk: Desk, wanted: New) -> View:
     return _view(desk, shop)
 
 
-def edit(desk: Desk, shop_id: str, change: Change) -> View:
+def edit(desk: Desk, shop_id: str, change: ShopChange) -> ShopView:
     """Rename, disable or enable a shop. Its platform and URL never change."""
     shop = catalog.one(desk.session, Shop, desk.brand_id, shop_id, lock=True)
     given = change.given()
@@ -118,19 +118,21 @@ def add_secret(desk: Desk, shop_id: str, wanted: NewSecret) -> SecretView:
     return _secret_view(_add_secret(desk, shop, wanted.secret))
 
 
-def remove_secret(desk: Desk, shop_id: str, secret_id: str) -> None:
-    """Take a secret, by id or by the characters that are shown of it, out of force.
+def remove_secret(desk: Desk, shop_id: str, secret_id: str) -> ShopView:
+    """Take a secret, named by its id, its hint or itself, out of force.
 
     Raises Conflict for the last one: a shop without a secret would lose every delivery.
     """
     shop = catalog.one(desk.session, Shop, desk.brand_id, shop_id, lock=True)
     secrets = _in_force(desk, shop)
-    found = [secret for secret in secrets if secret_id in (secret.id, secret.hint)]
+    box = seal(desk.secret_key)
+    found = [secret for secret in secrets if secret_id in (secret.id, secret.hint, box.open(secret.sealed))]
     if len(found) != 1:
         raise NotFound("no such secret" if not found else "several secrets end like this: give the id")
     if len(secrets) == 1:
         raise Conflict("this is the shop's only secret: add the new one first, or disable the shop")
     catalog.change(desk.session, found[0], {"removed_at": desk.now})
+    return _view(desk, shop)
 
 
 def secrets(desk: Desk, shop_id: str) -> list[SecretView]:
@@ -138,15 +140,15 @@ def secrets(desk: Desk, shop_id: str) -> list[SecretView]:
     return [_secret_view(row) for row in _in_force(desk, catalog.one(desk.session, Shop, desk.brand_id, shop_id))]
 
 
-def one(desk: Desk, shop_id: str) -> View:
+def one(desk: Desk, shop_id: str) -> ShopView:
     """The brand's shop of that id. Raises NotFound."""
     return _view(desk, catalog.one(desk.session, Shop, desk.brand_id, shop_id))
 
 
-def page(desk: Desk, query: Query) -> Page[View]:
+def page(desk: Desk, query: ShopQuery) -> Page[ShopView]:
     """A page of the brand's shops."""
     rows, further = catalog.page(desk.session, Shop, desk.brand_id, after=query.cursor, limit=query.limit)
-    return Page[View](data=_views(desk, rows), next_cursor=further)
+    return Page[ShopView](data=_views(desk, rows), next_cursor=further)
 
 
 def named(desk: Desk, text: str) -> str:
@@ -182,14 +184,14 @@ def _add_secret(desk: Desk, shop: Shop, text: str) -> ShopSecret:
     return secret
 
 
-def _view(desk: Desk, shop: Shop) -> View:
+def _view(desk: Desk, shop: Shop) -> ShopView:
     return _views(desk, [shop])[0]
 
 
-def _views(desk: Desk, shops: Sequence[Shop]) -> list[View]:
+def _views(desk: Desk, shops: Sequence[Shop]) -> list[ShopView]:
     secrets_of = catalog.secrets_of(desk.session, [shop.id for shop in shops])
     return [
-        View(
+        ShopView(
             id=shop.id,
             name=shop.name,
             platform=shop.platform,
@@ -203,6 +205,4 @@ def _views(desk: Desk, shops: Sequence[Shop]) -> list[View]:
 
 
 def _secret_view(secret: ShopSecret) -> SecretView:
-    return SecretView(
-        id=secret.id, hint=secret.hint, added_at=secret.added_at, last_used_at=secret.last_used_at
-    )
+    return SecretView(id=secret.id, hint=secret.hint, added_at=secret.added_at, last_used_at=secret.last_used_at)

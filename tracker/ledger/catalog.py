@@ -43,7 +43,7 @@ def insert_new(session: Session, table: type[Base], **values: Any) -> bool:
 
 
 def one(session: Session, table: type[T], brand_id: str, row_id: str, *, lock: bool = False) -> T:
-    """The brand's row of that id, locked until the transaction ends if asked. Raises NotFound, also for no id at all."""
+    """The brand's row of that id, locked until the transaction ends if asked. Raises NotFound, for no id at all too."""
     query = select(table).where(table.id == row_id, table.brand_id == brand_id)
     row = session.execute(query.with_for_update() if lock else query).scalar_one_or_none() if is_id(row_id) else None
     if row is None:
@@ -94,10 +94,10 @@ def brands(session: Session) -> Sequence[Brand]:
 
 def brand_owning(session: Session, row_ids: Iterable[str]) -> str | None:
     """The brand of the first of these ids that is anything in the catalog, or an order."""
-    tables: tuple[type[T | OrderRow], ...] = (Shop, Partner, Campaign, Placement, Link, Code, ApiKey, OrderRow)
     for row_id in row_ids:
-        for table in tables:
-            brand_id = session.execute(select(table.brand_id).where(table.id == row_id)).scalar()
+        for table in (Shop, Partner, Campaign, Placement, Link, Code, ApiKey, OrderRow):
+            columns = table.__table__.c
+            brand_id: str | None = session.execute(select(columns.brand_id).where(columns.id == row_id)).scalar()
             if brand_id is not None:
                 return brand_id
     return None
@@ -110,7 +110,7 @@ def named(session: Session, table: type[T], column: InstrumentedAttribute[Any], 
     """
     noun, wanted = table.__name__.lower(), text.strip()
     of_brand = select(table.id, column).where(table.brand_id == brand_id)
-    found = [row_id for row_id, _ in session.execute(of_brand.where(column == wanted))]
+    found: list[str] = [row_id for row_id, _ in session.execute(of_brand.where(column == wanted))]
     if not found and is_id(wanted):
         return one(session, table, brand_id, wanted).id
     if not found:
@@ -161,9 +161,7 @@ def _grouped(pairs: Iterable[tuple[str, V]]) -> dict[str, list[V]]:
 
 def code_by_normal(session: Session, brand_id: str, normal: str) -> Code | None:
     """The brand's code that matches as `normal`."""
-    return session.execute(
-        select(Code).where(Code.brand_id == brand_id, Code.normal == normal)
-    ).scalar_one_or_none()
+    return session.execute(select(Code).where(Code.brand_id == brand_id, Code.normal == normal)).scalar_one_or_none()
 
 
 def links_on(session: Session, host: str) -> int:

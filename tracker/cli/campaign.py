@@ -1,0 +1,91 @@
+"""`tracker campaign`: pushes with dates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tracker.catalog import campaigns
+from tracker.cli import _shared
+from tracker.cli._shared import brand_option, json_option
+from tracker.domain.catalog import Objective
+from tracker.errors import BadInput
+
+_OBJECTIVES = ", ".join(Objective)
+
+
+def register(root: click.Group) -> None:
+    """Add the `campaign` commands."""
+    root.add_command(campaign)
+
+
+@click.group()
+def campaign() -> None:
+    """Pushes with dates and partners."""
+
+
+@campaign.command()
+@click.argument("name_", metavar="[NAME]", required=False)
+@brand_option
+@click.option("--name", help="The campaign's name.")
+@click.option("--objective", help=f"{_OBJECTIVES}.")
+@click.option("--starts-on", "--from", "--starts", "starts_on", help="Its first day, such as 2026-03-01.")
+@click.option("--ends-on", "--to", "--ends", "ends_on", help="Its last day.")
+@click.option("--utm", multiple=True, help="source=instagram, merged into its links' landing URLs (repeatable).")
+@json_option
+def add(
+    brand: str | None, name_: str | None, name: str | None, utm: tuple[str, ...], as_json: bool, **options: object
+) -> None:
+    """Add a campaign."""
+    wanted = _shared.filled(campaigns.NewCampaign, name=_shared.either("name", name_, name), utm=_utm(utm), **options)
+    with _shared.writing(brand) as desk:
+        view = campaigns.add(desk, wanted)
+    _shared.show(view, as_json=as_json)
+
+
+@campaign.command("list")
+@brand_option
+@json_option
+def list_(brand: str | None, as_json: bool) -> None:
+    """List a brand's campaigns."""
+    with _shared.reading(brand) as desk:
+        views = _shared.all_pages(campaigns.page, desk, campaigns.CampaignQuery())
+    _shared.show_all(views, ("id", "name", "objective", "starts_on", "ends_on", "utm"), as_json=as_json)
+
+
+@campaign.command()
+@click.argument("campaign")
+@brand_option
+@json_option
+def show(campaign: str, brand: str | None, as_json: bool) -> None:
+    """Show a campaign, by id or name."""
+    with _shared.reading(brand, campaign) as desk:
+        view = campaigns.one(desk, campaigns.named(desk, campaign))
+    _shared.show(view, as_json=as_json)
+
+
+@campaign.command()
+@click.argument("campaign")
+@brand_option
+@click.option("--name", help="Its new name.")
+@click.option("--objective", help=f"{_OBJECTIVES}.")
+@click.option("--starts-on", "--from", "--starts", "starts_on", help="Its first day, such as 2026-03-01.")
+@click.option("--ends-on", "--to", "--ends", "ends_on", help="Its last day.")
+@click.option("--utm", multiple=True, help='source=instagram (repeatable), instead of what it has; "" for none.')
+@json_option
+def edit(campaign: str, brand: str | None, utm: tuple[str, ...], as_json: bool, **options: object) -> None:
+    """Change a campaign, by id or name."""
+    change = _shared.filled(campaigns.CampaignChange, utm=_utm(utm), **options)
+    with _shared.writing(brand, campaign) as desk:
+        view = campaigns.edit(desk, campaigns.named(desk, campaign), change)
+    _shared.show(view, as_json=as_json)
+
+
+def _utm(texts: tuple[str, ...]) -> dict[str, Any] | None:
+    if not texts:
+        return None
+    parts = [text.partition("=") for text in texts if text]
+    if any(not separator for _, separator, _ in parts):
+        raise BadInput("utm", "want NAME=VALUE, such as source=instagram")
+    return {name.strip(): value.strip() for name, _, value in parts}

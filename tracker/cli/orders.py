@@ -1,0 +1,147 @@
+"""`tracker orders` and `tracker receipt`: what was sold, who is credited, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from sqlalchemy import or_, select
+
+from tracker.catalog import Desk, campaigns, partners, shops
+from tracker.cli import _shared
+from tracker.cli._shared import brand_option, json_option
+from tracker.domain.ids import is_id
+from tracker.errors import BadInput, NotFound
+from tracker.ledger.tables import OrderRow
+from tracker.reports import _orders, _shape
+from tracker.reports._shape import Row
+
+_COLUMNS = ("id", "number", "status", "placed_at", "net", "codes", "credits")
+
+
+def register(root: click.Group) -> None:
+    """Add the `orders` and `receipt` commands."""
+    root.add_command(orders)
+    root.add_command(receipt)
+
+
+@click.command()
+@brand_option
+@click.option("--from", "start", help="Placed on this day or later, such as 2026-03-01.")
+@click.option("--to", "end", help="Placed on this day or earlier.")
+@click.option("--model", help='Whose credits: a model, "paying" (as partners are paid) or "all".  [default: paying]')
+@click.option("--status", type=click.Choice(["pending", "paid", "cancelled", "deleted"], case_sensitive=False))
+@click.option("--shop", help="Of one shop, by id or name.")
+@click.option("--partner", help="Credited to one partner, by id or name.")
+@click.option("--campaign", help="Credited to one campaign, by id or name.")
+@click.option("--channel", help="Credited in one channel: influence or affiliate.")
+@click.option("--code", help="Carrying one code.")
+@click.option("--attributed/--unattributed", default=None, help="Credited to somebody, or to nobody.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many, the latest ones.")
+@json_option
+def orders(brand: str | None, as_json: bool, limit: int | None, **options: Any) -> None:
+    """List a brand's orders with their credits, the latest first."""
+    with _shared.reading(brand, options["shop"], options["partner"], options["campaign"]) as desk:
+        found = list(_rows(desk, limit, **options))
+    if as_json:
+        _shared.print_json(found)
+    else:
+        cells = [[_cell(row, column) for column in _COLUMNS] for row in found]
+        _shared.print_table(_COLUMNS, cells, right=[_COLUMNS.index("net")])
+
+
+@click.command()
+@click.argument("order")
+@brand_option
+@json_option
+def receipt(order: str, brand: str | None, as_json: bool) -> None:
+    """Show why an order, named by id or number, was credited as it was."""
+    with _shared.reading(brand, order) as desk:
+        found = _orders.receipt(desk.session, desk.brand_id, _order_id(desk, order))
+    if as_json:
+        _shared.print_json(found)
+    else:
+        _print_receipt(found)
+
+
+def _rows(desk: Desk, limit: int | None, *, model: str | None, **options: Any) -> Iterator[Row]:
+    where = _where(desk, **options)
+    wanted, cursor = limit or 10**9, None
+    while wanted:
+        page, cursor = _orders.orders_page(
+            desk.session,
+            desk.brand_id,
+            after=cursor,
+            limit=min(wanted, _orders.LARGEST_PAGE),
+            model=model if model == _orders.ALL_MODELS else _shape.model_from(model),
+            where=where,
+        )
+        yield from page
+        wanted -= len(page)
+        if cursor is None:
+            return
+
+
+def _where(desk: Desk, *, start: str | None, end: str | None, **options: Any) -> _orders.OrderFilter:
+    asked = {
+        "from": start or "1970-01-01",
+        "to": end or "",
+        "channel": options["channel"] or "",
+        "partner": partners.named(desk, options["partner"]) if options["partner"] else "",
+        "campaign": campaigns.named(desk, options["campaign"]) if options["campaign"] else "",
+    }
+    scope = _shape.scope_from(desk.session, desk.brand_id, asked, desk.now)
+    return _orders.OrderFilter(
+        start=scope.start if start else None,
+        end=scope.end if end else None,
+        status=options["status"],
+        shop_id=shops.named(desk, options["shop"]) if options["shop"] else None,
+        partner_id=scope.partner_id,
+        channel=scope.channel,
+        campaign_id=scope.campaign_id,
+        code=options["code"],
+        attributed=options["attributed"],
+    )
+
+
+def _order_id(desk: Desk, text: str) -> str:
+    if is_id(text):
+        return text
+    wanted = text.strip().removeprefix("#")
+    named = or_(OrderRow.number.in_([wanted, f"#{wanted}"]), OrderRow.external_id == wanted)
+    query = select(OrderRow.id).where(OrderRow.brand_id == desk.brand_id, named)
+    found = desk.session.execute(query).scalars().all()
+    if not found:
+        raise NotFound(f"the brand has no order {text}")
+    if len(found) > 1:
+        raise BadInput("order", f"several orders are called {text}, say which by id: {', '.join(found)}")
+    return found[0]
+
+
+def _cell(row: Row, column: str) -> str:
+    value: Any = row[column]
+    if column == "net":
+        return f"{value} {row['currency']}"
+    if column == "credits":
+        return ", ".join(f"{credit['amount']} {credit['partner']} ({credit['channel']})" for credit in value) or "–"
+    return _shared.text(value)
+
+
+def _print_receipt(found: Row, indent: str = "") -> None:
+    for name, value in found.items():
+        _print_value(name, value, indent)
+
+
+def _print_value(name: str, value: Any, indent: str) -> None:
+    nested = [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+    if isinstance(value, dict) and value:
+        click.echo(f"{indent}{name.replace('_', ' ')}:")
+        _print_receipt(value, indent + "  ")
+    elif nested:
+        click.echo(f"{indent}{name.replace('_', ' ')}:")
+        for part in nested:
+            click.echo(f"{indent}  -")
+            _print_receipt(part, indent + "    ")
+    else:
+        click.echo(f"{indent}{name.replace('_', ' ')}: {_shared.text(value)}")

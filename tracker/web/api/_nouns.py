@@ -1,0 +1,165 @@
+"""The catalog over HTTP: each noun's routes come from its operations, so that none has rules of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response
+
+from tracker.catalog import Desk, brands, campaigns, codes, links, partners, placements, shops
+from tracker.catalog.fields import Input, ListQuery, Output, Page
+from tracker.web.api import _doors
+from tracker.web.api._doors import Door
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """What a noun's routes call."""
+
+    name: str
+    plural: str
+    view: type[Output]
+    query: type[ListQuery]
+    new: type[Input]
+    change: type[Input] | None
+    page: Callable[[Desk, Any], Page[Any]]
+    one: Callable[[Desk, str], Output]
+    add: Callable[[Desk, Any], Output]
+    edit: Callable[[Desk, str, Any], Output] | None
+
+
+NOUNS = (
+    Noun("shop", "shops", shops.ShopView, shops.ShopQuery, shops.NewShop, shops.ShopChange,
+         shops.page, shops.one, shops.add, shops.edit),
+    Noun("partner", "partners", partners.PartnerView, partners.PartnerQuery, partners.NewPartner,
+         partners.PartnerChange, partners.page, partners.one, partners.add, partners.edit),
+    Noun("campaign", "campaigns", campaigns.CampaignView, campaigns.CampaignQuery, campaigns.NewCampaign,
+         campaigns.CampaignChange, campaigns.page, campaigns.one, campaigns.add, campaigns.edit),
+    Noun("placement", "placements", placements.PlacementView, placements.PlacementQuery, placements.NewPlacement,
+         placements.PlacementChange, placements.page, placements.one, placements.add, placements.edit),
+    Noun("link", "links", links.LinkView, links.LinkQuery, links.NewLink, links.LinkChange,
+         links.page, links.one, links.add, links.edit),
+    Noun("code", "codes", codes.CodeView, codes.CodeQuery, codes.NewCode, None,
+         codes.page, codes.one, codes.add, None),
+)  # fmt: skip
+
+
+class SecretList(Output):
+    """A shop's secrets in force."""
+
+    data: list[shops.SecretView]
+
+
+class OwnerList(Output):
+    """A code's owners in time order."""
+
+    data: list[codes.OwnerView]
+
+
+def register(blueprint: APIBlueprint, door: Door) -> None:
+    """Add the routes of the catalog."""
+    _brand(blueprint, door)
+    for noun in NOUNS:
+        _list(blueprint, door, noun)
+        _one(blueprint, door, noun)
+        _add(blueprint, door, noun)
+        _edit(blueprint, door, noun)
+    _secrets(blueprint, door)
+    _owners(blueprint, door)
+
+
+def _brand(blueprint: APIBlueprint, door: Door) -> None:
+    @blueprint.get("/brand")
+    @blueprint.output(brands.BrandView)
+    @blueprint.doc(summary="The key's brand", tags=["brand"])
+    def read_brand() -> Response:
+        return _doors.json(door.read(brands.one))
+
+    @blueprint.patch("/brand")
+    @blueprint.input(brands.BrandChange)
+    @blueprint.output(brands.BrandView)
+    @blueprint.doc(summary="Change the key's brand", tags=["brand"])
+    def change_brand(json_data: brands.BrandChange) -> Response:
+        return door.write(lambda desk: brands.edit(desk, json_data))
+
+
+def _list(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
+    @blueprint.get(f"/{noun.plural}", endpoint=f"list_{noun.plural}")
+    @blueprint.input(noun.query, location="query")
+    @blueprint.output(Page[noun.view])  # type: ignore[name-defined]
+    @blueprint.doc(summary=f"A page of the brand's {noun.plural}", tags=[noun.plural])
+    def read(query_data: Any) -> Response:
+        return _doors.json(door.read(lambda desk: noun.page(desk, query_data)))
+
+
+def _one(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
+    @blueprint.get(f"/{noun.plural}/<{noun.name}_id>", endpoint=f"read_{noun.name}")
+    @blueprint.output(noun.view)
+    @blueprint.doc(summary=f"One {noun.name}", tags=[noun.plural])
+    def read(**path: str) -> Response:
+        (row_id,) = path.values()
+        return _doors.json(door.read(lambda desk: noun.one(desk, row_id)))
+
+
+def _add(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
+    @blueprint.post(f"/{noun.plural}", endpoint=f"add_{noun.name}")
+    @blueprint.input(noun.new)
+    @blueprint.output(noun.view, status_code=201)
+    @blueprint.doc(summary=f"Add a {noun.name}", tags=[noun.plural], responses=[409])
+    def add(json_data: Any) -> Response:
+        location = f"{blueprint.url_prefix}/{noun.plural}"
+        return door.write(lambda desk: noun.add(desk, json_data), status=201, location=location)
+
+
+def _edit(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
+    change, edit = noun.change, noun.edit
+    if change is None or edit is None:
+        return
+
+    @blueprint.patch(f"/{noun.plural}/<{noun.name}_id>", endpoint=f"change_{noun.name}")
+    @blueprint.input(change)
+    @blueprint.output(noun.view)
+    @blueprint.doc(summary=f"Change a {noun.name}", tags=[noun.plural], responses=[409])
+    def change_it(json_data: Any, **path: str) -> Response:
+        (row_id,) = path.values()
+        return door.write(lambda desk: edit(desk, row_id, json_data))
+
+
+def _secrets(blueprint: APIBlueprint, door: Door) -> None:
+    @blueprint.get("/shops/<shop_id>/secrets")
+    @blueprint.output(SecretList)
+    @blueprint.doc(summary="A shop's secrets in force, by their last characters", tags=["shops"])
+    def list_secrets(shop_id: str) -> Response:
+        return _doors.json(door.read(lambda desk: SecretList(data=shops.secrets(desk, shop_id))))
+
+    @blueprint.post("/shops/<shop_id>/secrets")
+    @blueprint.input(shops.NewSecret)
+    @blueprint.output(shops.SecretView, status_code=201)
+    @blueprint.doc(summary="Let a shop sign with one more secret", tags=["shops"], responses=[409])
+    def add_secret(shop_id: str, json_data: shops.NewSecret) -> Response:
+        location = f"{blueprint.url_prefix}/shops/{shop_id}/secrets"
+        return door.write(lambda desk: shops.add_secret(desk, shop_id, json_data), status=201, location=location)
+
+    @blueprint.delete("/shops/<shop_id>/secrets/<secret_id>")
+    @blueprint.output(shops.ShopView)
+    @blueprint.doc(summary="Take a secret out of force", tags=["shops"], responses=[409])
+    def remove_secret(shop_id: str, secret_id: str) -> Response:
+        return door.write(lambda desk: shops.remove_secret(desk, shop_id, secret_id))
+
+
+def _owners(blueprint: APIBlueprint, door: Door) -> None:
+    @blueprint.get("/codes/<code_id>/owners")
+    @blueprint.output(OwnerList)
+    @blueprint.doc(summary="Whose a code was, is and will be", tags=["codes"])
+    def list_owners(code_id: str) -> Response:
+        return _doors.json(door.read(lambda desk: OwnerList(data=codes.owners(desk, code_id))))
+
+    @blueprint.post("/codes/<code_id>/owners")
+    @blueprint.input(codes.NewOwner)
+    @blueprint.output(codes.CodeView, status_code=201)
+    @blueprint.doc(summary="Give a code to a partner, or to nobody, from a moment on", tags=["codes"])
+    def give_code(code_id: str, json_data: codes.NewOwner) -> Response:
+        return door.write(lambda desk: codes.give(desk, code_id, json_data), status=201)

@@ -1,0 +1,250 @@
+"""Orders, receipts and reports over HTTP."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from apiflask import APIBlueprint
+from flask import Response, jsonify
+from pydantic import AliasChoices, Field
+
+from tracker.catalog import Desk
+from tracker.catalog.fields import (
+    CampaignReference,
+    ChannelField,
+    Input,
+    ListQuery,
+    Output,
+    PartnerFilter,
+    ShopFilter,
+)
+from tracker.domain.orders import Status
+from tracker.errors import BadInput
+from tracker.ledger import catalog
+from tracker.ledger.tables import Campaign, Partner, Shop
+from tracker.reports import _orders as orders
+from tracker.reports import _shape as shape
+from tracker.web.api._doors import Door
+
+
+class Credit(Output):
+    """A share of an order's net value. References are ids; `weight` is an exact fraction such as "1/3"."""
+
+    partner: str
+    channel: str
+    link: str | None
+    code: str | None
+    evidence: list[str]
+    model: str
+    weight: str
+    amount: str
+
+
+class Order(Output):
+    """An order. Amounts are decimal strings in the currency's own exponent; `shop` is an id."""
+
+    id: str
+    shop: str
+    external_id: str
+    number: str
+    status: Status
+    test: bool
+    currency: str
+    total: str
+    refunded: str
+    net: str
+    codes: list[str]
+    click_ids: list[str]
+    placed_at: datetime
+    credits: list[Credit]
+
+
+class OrderPage(Output):
+    """A page of orders, the latest first, and the cursor of the next one: null at the end."""
+
+    data: list[Order]
+    next_cursor: str | None
+
+
+class Receipt(Output):
+    """Why an order was credited as it was: candidates, the rule, why each other lost, amounts, versions."""
+
+    order: Order
+    receipt: dict[str, Any] | None
+    drawn_at: datetime | None
+
+
+class ReportName(Output):
+    """A report that there is."""
+
+    name: str
+    title: str
+    description: str
+
+
+class ReportList(Output):
+    """Every report that there is."""
+
+    data: list[ReportName]
+
+
+class ReportColumn(Output):
+    """A column of a report; `kind` says what its cells hold."""
+
+    key: str
+    title: str
+    kind: str
+
+
+class Report(Output):
+    """A report over a span of days. Money is a decimal string, a percentage a number of which 1 is all."""
+
+    report: str
+    title: str
+    from_: Annotated[date, Field(alias="from")]
+    to: date
+    model: str
+    campaign: str | None
+    channel: str | None
+    partner: str | None
+    columns: list[ReportColumn]
+    rows: list[dict[str, Any]]
+
+
+_From = Annotated[date | None, Field(validation_alias=AliasChoices("from", "start"))]
+_To = Annotated[date | None, Field(validation_alias=AliasChoices("to", "end"))]
+
+
+class OrderQuery(ListQuery):
+    """Which orders. Days are the brand's, both included. `model` is a model's name, `paying` or `all`."""
+
+    start: _From = None
+    end: _To = None
+    model: str | None = None
+    status: Status | None = None
+    shop: ShopFilter = None
+    partner: PartnerFilter = None
+    campaign: CampaignReference = None
+    channel: ChannelField | None = None
+    code: str | None = None
+    attributed: bool | None = None
+    test: bool | None = None
+
+
+class OneOrderQuery(Input):
+    """Under which model an order's credits are shown."""
+
+    model: str | None = None
+
+
+class ReportQuery(Input):
+    """What a report is asked about; without dates it is the thirty days that end today."""
+
+    start: _From = None
+    end: _To = None
+    model: str | None = None
+    partner: PartnerFilter = None
+    campaign: CampaignReference = None
+    channel: ChannelField | None = None
+
+
+def register(blueprint: APIBlueprint, door: Door) -> None:
+    """Add the routes of orders and reports."""
+    _orders(blueprint, door)
+    _reports(blueprint, door)
+
+
+def _orders(blueprint: APIBlueprint, door: Door) -> None:
+    @blueprint.get("/orders")
+    @blueprint.input(OrderQuery, location="query")
+    @blueprint.output(OrderPage)
+    @blueprint.doc(summary="A page of the brand's orders with their credits, the latest first", tags=["orders"])
+    def list_orders(query_data: OrderQuery) -> Response:
+        return jsonify(door.read(lambda desk: _page(desk, query_data)))
+
+    @blueprint.get("/orders/<order_id>")
+    @blueprint.input(OneOrderQuery, location="query")
+    @blueprint.output(Order)
+    @blueprint.doc(summary="One order with its credits", tags=["orders"])
+    def read_order(order_id: str, query_data: OneOrderQuery) -> Response:
+        model = _model(query_data.model)
+        return jsonify(door.read(lambda desk: orders.one_order(desk.session, desk.brand_id, order_id, model=model)))
+
+    @blueprint.get("/orders/<order_id>/receipt")
+    @blueprint.output(Receipt)
+    @blueprint.doc(summary="Why an order was credited as it was", tags=["orders"])
+    def read_receipt(order_id: str) -> Response:
+        return jsonify(door.read(lambda desk: orders.receipt(desk.session, desk.brand_id, order_id)))
+
+
+def _reports(blueprint: APIBlueprint, door: Door) -> None:
+    @blueprint.get("/reports")
+    @blueprint.output(ReportList)
+    @blueprint.doc(summary="Every report that there is", tags=["reports"])
+    def list_reports() -> Response:
+        found = shape.reports().items()
+        named = [{"name": name, "title": one.TITLE, "description": one.DESCRIPTION} for name, one in found]
+        return jsonify({"data": named})
+
+    @blueprint.get("/reports/<name>")
+    @blueprint.input(ReportQuery, location="query")
+    @blueprint.output(Report)
+    @blueprint.doc(summary="A report over a span of days", tags=["reports"])
+    def read_report(name: str, query_data: ReportQuery) -> Response:
+        return jsonify(door.read(lambda desk: _run(desk, name, query_data)))
+
+
+def _page(desk: Desk, query: OrderQuery) -> dict[str, object]:
+    where = orders.OrderFilter(
+        start=query.start,
+        end=query.end,
+        status=query.status,
+        shop_id=catalog.one(desk.session, Shop, desk.brand_id, query.shop).id if query.shop else None,
+        partner_id=_partner(desk, query.partner),
+        channel=query.channel,
+        campaign_id=_campaign(desk, query.campaign),
+        code=query.code,
+        attributed=query.attributed,
+        test=query.test,
+    )
+    rows, further = orders.orders_page(
+        desk.session,
+        desk.brand_id,
+        after=query.cursor,
+        limit=query.limit,
+        model=_model(query.model),
+        where=where,
+    )
+    return {"data": rows, "next_cursor": further}
+
+
+def _run(desk: Desk, name: str, query: ReportQuery) -> dict[str, object]:
+    asked = {
+        "from": query.start.isoformat() if query.start else "",
+        "to": query.end.isoformat() if query.end else "",
+        "model": query.model or "",
+        "channel": query.channel or "",
+        "partner": _partner(desk, query.partner) or "",
+        "campaign": _campaign(desk, query.campaign) or "",
+    }
+    scope = shape.scope_from(desk.session, desk.brand_id, asked, desk.now)
+    return shape.as_json(shape.run(desk.session, name, scope))
+
+
+def _partner(desk: Desk, partner_id: str | None) -> str | None:
+    return catalog.one(desk.session, Partner, desk.brand_id, partner_id).id if partner_id else None
+
+
+def _campaign(desk: Desk, campaign_id: str | None) -> str | None:
+    return catalog.one(desk.session, Campaign, desk.brand_id, campaign_id).id if campaign_id else None
+
+
+def _model(text: str | None) -> str | None:
+    """A model's name, `paying` or `all`; None for what pays. Raises BadInput for a model that we do not have."""
+    if text == orders.ALL_MODELS:
+        return text
+    try:
+        return shape.model_from(text)
+    except BadInput as error:
+        raise BadInput("model", f"{error}, or {orders.ALL_MODELS}") from None
