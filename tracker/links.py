@@ -7,11 +7,298 @@ snapshot on this host's disk answers; the shipper keeps it current.
 
 from __future__ import annotations
 
+import contextlib
+import json
+import math
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
 from redis import Redis, RedisError
+from sqlalchemy.orm import Session, sessionmaker
 
 from tracker import log
+from tracker.domain.landing import filled, is_allowed, with_parameters
+from tracker.ledger.links import (
+    HostRecord,
+    LinkRecord,
+    every_host,
+    every_link,
+    links_at,
+    links_called,
+    links_version,
+)
 
 CHANNEL = "links"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+_LOOK_EVERY = 0.75  # seconds between two looks at the version when nobody rings
+_PATIENCE = 0.5  # seconds a visitor waits for SQL
+_FIRST_PATIENCE = 5.0
+_DOWN_FOR = 1.0  # seconds without trying SQL after it failed
+_UNKNOWN_FOR = 5.0  # seconds an unknown address is remembered as such
+_MOST_KNOWN = 20_000
+_MOST_UNKNOWN = 10_000
+
+Address = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request for an address goes. Without `link_id` the address is nobody's: an orphan.
+
+    A click's Location is `before` + its id + `after`; `plain` is the same without an id. All three are empty where the
+    link leads nowhere that its brand allows. `fallback` is the brand's, or None.
+    """
+
+    host: str
+    brand_id: str | None = None
+    link_id: str | None = None
+    before: str = ""
+    after: str = ""
+    plain: str = ""
+    expires_at: datetime | None = None
+    fallback: str | None = None
+    visitor_cookie: bool = False
+
+
+class Links:
+    """The links as a redirect needs them. Threads start at the first look-up, so build it after the fork.
+
+    `own_host` is the host of the installation's public URL. A request on it (or on a loopback name) that is no brand's
+    tracking host finds a slug on any host, the oldest first: so a one-machine installation works under every name.
+    """
+
+    def __init__(
+        self, sessions: sessionmaker[Session], redis: Redis | None, snapshot: Path, own_host: str, click_parameter: str
+    ) -> None:
+        self._sessions = sessions
+        self._redis = redis
+        self._snapshot = Snapshot(snapshot)
+        self._own_hosts = {own_host, *LOOPBACK}
+        self._click_parameter = click_parameter
+        self._known: dict[Address, Route] = {}
+        self._unknown: dict[Address, tuple[float, Route]] = {}
+        self._hosts: dict[str, HostRecord] = {}
+        self._version = -1
+        self._down_until = 0.0
+        self._busy_since = math.inf
+        self._questions: SimpleQueue[_Question | None] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._started = False
+        self._closed = threading.Event()
+
+    def route(self, host: str, slug: str) -> Route:
+        """Where `slug` on `host` (lower case, as the request has it, port included) goes. Never raises."""
+        return self._known.get((host, slug)) or self._route_unheld((host, slug))
+
+    def close(self) -> None:
+        """End the threads."""
+        self._closed.set()
+        self._questions.put(None)
+
+    def _route_unheld(self, address: Address) -> Route:
+        until, route = self._unknown.get(address, (0.0, None))
+        if route is not None and time.monotonic() < until:
+            return route
+        try:
+            return self._asked(address) or self._from_snapshot(address)
+        except Exception as error:  # whatever it is, the visitor gets an answer
+            log.error("link_not_found_out", exc=error)
+            return Route(_bare(address[0]))
+
+    def _asked(self, address: Address) -> Route | None:
+        """What SQL says, or None where it does not answer in time."""
+        if time.monotonic() < self._down_until or time.monotonic() - self._busy_since > _PATIENCE:
+            return None
+        self._start()
+        question = _Question(address)
+        self._questions.put(question)
+        # A process that never saw the catalog, on a host without a snapshot, has nothing better than to wait.
+        patience = _PATIENCE if self._version >= 0 or self._snapshot.exists() else _FIRST_PATIENCE
+        if not question.answered.wait(patience):
+            self._down_until = time.monotonic() + _DOWN_FOR
+        return question.route
+
+    def _from_snapshot(self, address: Address) -> Route:
+        hosts, links = self._snapshot.read()
+        candidates = [links[found] for found in self._candidates(address, hosts) if found in links]
+        if not candidates and self._is_own(address[0], hosts):
+            candidates = [link for link in links.values() if link.slug == address[1]][:1]
+        return self._made(address, candidates[0] if candidates else None, hosts)
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._started:
+                return
+            self._started = True
+        threading.Thread(
+            target=_answer, args=(weakref.ref(self), self._questions, self._closed), daemon=True, name="links"
+        ).start()
+        if self._redis is not None:
+            threading.Thread(
+                target=_listen, args=(self._redis, self._questions, self._closed), daemon=True, name="links-bell"
+            ).start()
+
+    # --- in the thread that talks to SQL -----------------------------------------------------------------------------
+
+    def _turn(self, questions: Sequence[_Question]) -> None:
+        """Answer some questions, after seeing whether the catalog changed."""
+        self._busy_since = time.monotonic()
+        try:
+            if time.monotonic() >= self._down_until:
+                with self._sessions() as session:
+                    self._refresh(session)
+                    self._answer(session, questions)
+                self._down_until = 0.0
+        except Exception as error:  # SQL may fail in any way; this thread may not
+            log.warning("links_without_sql", error=type(error).__name__)
+            self._down_until = time.monotonic() + _DOWN_FOR
+        self._busy_since = math.inf
+        for question in questions:
+            question.answered.set()
+
+    def _refresh(self, session: Session) -> None:
+        version = links_version(session)
+        if version == self._version:
+            return
+        hosts = {record.host: record for record in every_host(session)}
+        held = list(self._known)
+        found = self._found(session, held, hosts)
+        self._known = {address: self._made(address, link, hosts) for address, link in found.items()}
+        self._unknown = {}
+        self._hosts = hosts
+        self._version = version
+
+    def _answer(self, session: Session, questions: Sequence[_Question]) -> None:
+        if not questions:
+            return
+        found = self._found(session, [question.address for question in questions], self._hosts)
+        for question in questions:
+            question.route = self._made(question.address, found.get(question.address), self._hosts)
+            self._hold(question.address, question.route)
+
+    def _hold(self, address: Address, route: Route) -> None:
+        if route.link_id is not None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known = dict(list(self._known.items())[_MOST_KNOWN // 2 :])
+            self._known[address] = route
+            return
+        if len(self._unknown) >= _MOST_UNKNOWN:
+            self._unknown = {}
+        self._unknown[address] = (time.monotonic() + _UNKNOWN_FOR, route)
+
+    def _found(
+        self, session: Session, addresses: Iterable[Address], hosts: dict[str, HostRecord]
+    ) -> dict[Address, LinkRecord]:
+        """The link at each address that has one."""
+        wanted = {address: self._candidates(address, hosts) for address in addresses}
+        rows = links_at(session, {candidate for candidates in wanted.values() for candidate in candidates})
+        links = {(row.host, row.slug): row for row in rows}
+        found = {a: links[c] for a, candidates in wanted.items() for c in reversed(candidates) if c in links}
+        elsewhere = [address for address in wanted if address not in found and self._is_own(address[0], hosts)]
+        if elsewhere:
+            by_slug = {row.slug: row for row in reversed(links_called(session, {slug for _, slug in elsewhere}))}
+            found |= {address: by_slug[address[1]] for address in elsewhere if address[1] in by_slug}
+        return found
+
+    # --- what an address means ---------------------------------------------------------------------------------------
+
+    def _candidates(self, address: Address, hosts: dict[str, HostRecord]) -> list[Address]:
+        """The addresses of the catalog that a request's may mean: its host with the port, then without."""
+        host, slug = address
+        return [(name, slug) for name in dict.fromkeys((host, _bare(host))) if name in hosts]
+
+    def _is_own(self, host: str, hosts: dict[str, HostRecord]) -> bool:
+        """Whether the host is the installation's own and no brand's."""
+        return host not in hosts and _bare(host) not in hosts and _bare(host) in self._own_hosts
+
+    def _brand(self, host: str, hosts: dict[str, HostRecord]) -> HostRecord | None:
+        """The host's brand; on the installation's own host the only brand, if there is only one."""
+        record = hosts.get(host) or hosts.get(_bare(host))
+        if record is None and self._is_own(host, hosts) and len({each.brand_id for each in hosts.values()}) == 1:
+            return next(iter(hosts.values()))
+        return record
+
+    def _made(self, address: Address, link: LinkRecord | None, hosts: dict[str, HostRecord]) -> Route:
+        brand = hosts.get(link.host) if link else self._brand(address[0], hosts)
+        if brand is None:
+            return Route(_bare(address[0]))
+        fallback = brand.fallback_url
+        if fallback is not None and not is_allowed(fallback, brand.landing_domains):
+            fallback = None
+        if link is None or link.disabled:
+            host = link.host if link else _bare(address[0])
+            return Route(host, brand.brand_id, fallback=fallback)
+        before, after, plain = self._location(link, brand, fallback)
+        return Route(
+            link.host, brand.brand_id, link.id, before, after, plain, link.expires_at, fallback, brand.visitor_cookie
+        )
+
+    def _location(self, link: LinkRecord, brand: HostRecord, fallback: str | None) -> tuple[str, str, str]:
+        """A link whose landing URL is no longer allowed leads to the fallback: its clicks are its partner's still."""
+        landing = link.landing_url if is_allowed(link.landing_url, brand.landing_domains) else fallback
+        if landing is None:
+            return "", "", ""
+        names = {"partner": link.partner, "campaign": link.campaign, "placement": link.placement, "slug": link.slug}
+        return with_parameters(landing, self._click_parameter, filled(link.utm, names))
+
+
+class Snapshot:
+    """The catalog's last known state on this host's disk, for processes that start while SQL is down."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int] | None = None
+        self._hosts: dict[str, HostRecord] = {}
+        self._links: dict[Address, LinkRecord] = {}
+
+    def exists(self) -> bool:
+        """Whether there is one to read."""
+        return self._path.exists()
+
+    def read(self) -> tuple[dict[str, HostRecord], dict[Address, LinkRecord]]:
+        """Hosts and links, empty where there is no snapshot that can be read."""
+        with self._lock, contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            status = self._path.stat()
+            stamp = (status.st_mtime_ns, status.st_ino)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._load(json.loads(self._path.read_bytes()))
+        return self._hosts, self._links
+
+    def write(self, sessions: sessionmaker[Session], *, known: int) -> int:
+        """Write the catalog's present state, in one step, unless it is still version `known`; the version.
+
+        Raises what SQL raises, and OSError.
+        """
+        with sessions() as session:
+            version = links_version(session)
+            if version == known and self._path.exists():
+                return version
+            content = {
+                "version": version,
+                "hosts": [asdict(host) for host in every_host(session)],
+                "links": [_as_json(link) for link in every_link(session)],
+            }
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._path.with_suffix(f".{os.getpid()}")
+        fresh.write_text(json.dumps(content))
+        fresh.replace(self._path)
+        return version
+
+    def _load(self, content: dict[str, Any]) -> None:
+        hosts = {host["host"]: HostRecord(**host) for host in content["hosts"]}
+        links = [_from_json(link) for link in content["links"]]
+        self._hosts, self._links = hosts, {(link.host, link.slug): link for link in links}
 
 
 def ring(redis: Redis) -> None:
@@ -20,3 +307,66 @@ def ring(redis: Redis) -> None:
         redis.publish(CHANNEL, "")
     except (RedisError, OSError) as error:
         log.warning("links_not_rung", error=type(error).__name__)
+
+
+@dataclass(slots=True)
+class _Question:
+    """An address that memory does not hold, and somebody who waits."""
+
+    address: Address
+    route: Route | None = None
+    answered: threading.Event = field(default_factory=threading.Event)
+
+
+def _answer(links: weakref.ref[Links], questions: SimpleQueue[_Question | None], closed: threading.Event) -> None:
+    """The loop of the thread that talks to SQL; it ends when the links are closed or gone."""
+    while not closed.is_set():
+        batch = _gathered(questions)
+        alive = links()
+        if alive is None:
+            return
+        alive._turn(batch)
+        del alive
+
+
+def _gathered(questions: SimpleQueue[_Question | None]) -> list[_Question]:
+    """What is asked by now, waiting a while for the first; a ring (None) ends the wait."""
+    batch: list[_Question] = []
+    try:
+        asked = questions.get(timeout=_LOOK_EVERY)
+        while True:
+            if asked is not None:
+                batch.append(asked)
+            asked = questions.get_nowait()
+    except Empty:
+        return batch
+
+
+def _listen(redis: Redis, questions: SimpleQueue[_Question | None], closed: threading.Event) -> None:
+    """Pass Redis's rings on. Redis may be away: then only the looks at the version remain."""
+    while not closed.is_set():
+        try:
+            with contextlib.closing(redis.pubsub(ignore_subscribe_messages=True)) as bell:  # type: ignore[no-untyped-call]
+                bell.subscribe(CHANNEL)
+                questions.put(None)
+                while not closed.is_set():
+                    if bell.get_message(timeout=1.0) is not None:
+                        questions.put(None)
+        except (RedisError, OSError):
+            closed.wait(1.0)
+
+
+def _bare(host: str) -> str:
+    """A host without its port, and an IPv6 address without its brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _as_json(link: LinkRecord) -> dict[str, Any]:
+    return {**asdict(link), "expires_at": link.expires_at.isoformat() if link.expires_at else None}
+
+
+def _from_json(link: dict[str, Any]) -> LinkRecord:
+    expires_at = link.pop("expires_at")
+    return LinkRecord(**link, expires_at=datetime.fromisoformat(expires_at) if expires_at else None)

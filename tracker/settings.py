@@ -49,6 +49,11 @@ class Settings:
         return self.state / "journal"
 
     @property
+    def links_snapshot(self) -> Path:
+        """What this host's redirects serve while SQL is down."""
+        return self.state / "links.json"
+
+    @property
     def embedded_redis(self) -> bool:
         """Whether Redis is the one that we start ourselves."""
         return self.redis_url == embedded_redis_url(self.state)

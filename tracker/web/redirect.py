@@ -1,21 +1,359 @@
-"""The redirect."""
+"""The redirect answers before Flask sees the request, and it answers whatever fails behind it.
+
+A GET is written to the journal and then sent on with 302; nothing is waited for but this host's disk. A HEAD is sent on
+and never counts; a prefetch is refused and never counts. What tells people apart is kept as little as the law and the
+brand allow: a truncated address, the name of the referring host, a hash that dies at midnight, and a cookie only where
+the brand has turned it on and the visitor has said yes.
+
+Consent is told by `consent=1` or `consent=0` in the query, or else by a first-party cookie `tracker_consent` of the
+same values, which the brand's consent banner may set on the domain it shares with the tracking host. Sub-ids are the
+query's `s1`-`s5`, `sub1`-`sub5`, `subid1`-`subid5`, `subid` and `sub_id`: the first six, kept under their names.
+"""
 
 from __future__ import annotations
 
+import re
+import secrets
+import threading
+import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
+from redis import RedisError
+
+from tracker import log, stream
+from tracker.domain.addresses import client_address, truncated
+from tracker.domain.clicks import (
+    CONSENT_GIVEN,
+    CONSENT_REFUSED,
+    LONGEST_AGENT,
+    LONGEST_HINT,
+    LONGEST_HOST,
+    LONGEST_SLUG,
+    LONGEST_SUB_ID,
+    MOST_SUB_IDS,
+    RawClick,
+    clean,
+    encode,
+)
+from tracker.domain.ids import is_id, new_id
+from tracker.journal import Journal, Losses
+from tracker.links import Links, Route
+from tracker.salt import Salt
 from tracker.wiring import Wiring
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+PREFIX = "/r/"
+JOURNAL = "clicks"
+VISITOR_COOKIE = "__Host-visitor"
+CONSENT_COOKIE = "tracker_consent"
+COOKIE_SECONDS = 30 * 24 * 3600
+
+_PREFETCH_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
+_PREFETCH = re.compile("prefetch|prerender|preview", re.IGNORECASE)
+_SUB_ID = re.compile(r"s[1-5]|sub[1-5]|subid[1-5]?|sub_id", re.IGNORECASE)
+_CONSENT = {"1": CONSENT_GIVEN, "0": CONSENT_REFUSED}
+_LONGEST_QUERY = 4096
+_LONGEST_COOKIE = 8192
+_REDIS_SILENCE = 1.0
+
+_NO_STORE = ("Cache-Control", "no-store")
+_REFERRER = ("Referrer-Policy", "no-referrer-when-downgrade")
+_EMPTY = ("Content-Length", "0")
+_NOT_FOUND = (
+    b"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+    b"<title>No such link</title><h1>This link does not exist</h1>"
+    b"<p>It may have been mistyped, or it is no longer in use.</p></html>"
+)
+_FLAT_HEADERS = [
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Content-Length", str(len(_NOT_FOUND))),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    _NO_STORE,
+]
+
+Headers = list[tuple[str, str]]
+
+
+class _Answer(NamedTuple):
+    """A response before it is started."""
+
+    status: str
+    headers: Headers
+    body: tuple[bytes, ...] = ()
+
+
+_MISSING = _Answer("404 Not Found", _FLAT_HEADERS, (_NOT_FOUND,))
+_PREFETCHED = _Answer("503 Service Unavailable", [_NO_STORE, _EMPTY])
+_NOT_ALLOWED = _Answer("405 Method Not Allowed", [("Allow", "GET, HEAD"), _NO_STORE, _EMPTY])
+
+
+@dataclass(slots=True)
+class _Said:
+    """What a request tells of its visitor's will, and the sub-ids in its query."""
+
+    consent: str | None = None
+    visitor_id: str | None = None
+    sub_ids: dict[str, str] | None = None
+
+
+_NOTHING_SAID = _Said()
+
 
 class Redirect:
-    """Answers `/r/<slug>` before Flask sees it."""
+    """Answers `/r/<slug>` before Flask sees it. Files, threads and connections open with the first such request."""
 
     def __init__(self, app: WSGIApplication, wiring: Wiring) -> None:
+        settings = wiring.settings
         self.app = app
+        self._wiring = wiring
+        self._now = settings.clock.now
+        self._trusted = settings.trusted_proxies
+        self._keeps_address = settings.store_ip == "truncated"
+        self._salt = Salt(wiring.hasty_redis, settings.clock)
+        self._links = Links(
+            wiring.hasty_sessions,
+            wiring.hasty_redis,
+            settings.links_snapshot,
+            urlsplit(settings.public_url).hostname or "",
+            settings.click_parameter,
+        )
+        self._keeper = Keeper(wiring)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self.app(environ, start_response)
+        path: str = environ.get("PATH_INFO", "")
+        if not path.startswith(PREFIX):
+            return self.app(environ, start_response)
+        try:
+            answer = self._answer(environ, path[3:])
+        except Exception as error:
+            log.error("redirect_failed", exc=error)
+            answer = self._bare_answer(environ, path[3:])
+        start_response(answer.status, list(answer.headers))
+        return answer.body
+
+    def close(self) -> None:
+        """Close the journal and end the threads."""
+        self._links.close()
+        self._salt.close()
+        self._keeper.close()
+
+    def _answer(self, environ: WSGIEnvironment, slug: str) -> _Answer:
+        method = environ["REQUEST_METHOD"]
+        if method not in ("GET", "HEAD"):
+            return _NOT_ALLOWED
+        if _is_prefetch(environ):
+            return _PREFETCHED
+        now = self._now()
+        route = self._route(environ, slug, now)
+        if method == "HEAD":
+            return _redirect(route.plain or route.fallback)
+        click_id = new_id()
+        set_cookie = self._record(environ, route, slug, click_id, now)
+        if not route.before:
+            return _redirect(route.fallback)
+        answer = _redirect(route.before + click_id + route.after)
+        if set_cookie is not None:
+            answer.headers.append(("Set-Cookie", set_cookie))
+        return answer
+
+    def _bare_answer(self, environ: WSGIEnvironment, slug: str) -> _Answer:
+        """When our own code fails: the visitor still gets where the link leads, uncounted."""
+        try:
+            self._keeper.lost()
+            route = self._route(environ, slug, self._now())
+            return _redirect(route.plain or route.fallback)
+        except Exception as error:
+            log.error("redirect_failed_twice", exc=error)
+            return _MISSING
+
+    def _route(self, environ: WSGIEnvironment, slug: str, now: datetime) -> Route:
+        # Some applications end a pasted address with a slash. One character over the longest slug matches none.
+        slug = slug.removesuffix("/")[: LONGEST_SLUG + 1]
+        host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
+        route = self._links.route(host[: LONGEST_HOST + 10].lower(), slug)
+        if route.expires_at is not None and now >= route.expires_at:
+            return Route(route.host, route.brand_id, fallback=route.fallback)
+        return route
+
+    def _record(self, environ: WSGIEnvironment, route: Route, slug: str, click_id: str, now: datetime) -> str | None:
+        """Keep the click; the cookie to set, if any."""
+        get = environ.get
+        agent = _text(get("HTTP_USER_AGENT", ""), LONGEST_AGENT)
+        address: str = get("REMOTE_ADDR", "")
+        if self._trusted:
+            address = client_address(address, get("HTTP_X_FORWARDED_FOR", ""), self._trusted)
+        said = _said(get("QUERY_STRING", ""), get("HTTP_COOKIE", ""))
+        gpc, dnt = get("HTTP_SEC_GPC") == "1", get("HTTP_DNT") == "1"
+        visitor_id, set_cookie = None, None
+        if route.visitor_cookie:
+            visitor_id, set_cookie = _visitor(said, opposed=gpc or dnt)
+        referrer, mode, dest = get("HTTP_REFERER"), get("HTTP_SEC_FETCH_MODE"), get("HTTP_SEC_FETCH_DEST")
+        click = RawClick(
+            click_id,
+            now,
+            route.brand_id,
+            route.link_id,
+            _text(route.host, LONGEST_HOST),
+            _text(slug.removesuffix("/"), LONGEST_SLUG),
+            truncated(address) if self._keeps_address else None,
+            agent,
+            _host_of(referrer) if referrer else None,
+            _text(mode, LONGEST_HINT) if mode else None,
+            _text(dest, LONGEST_HINT) if dest else None,
+            "HTTP_ACCEPT_LANGUAGE" in environ,
+            said.consent,
+            gpc,
+            dnt,
+            self._salt.visitor_hash(now, route.brand_id or "", address, agent),
+            visitor_id,
+            said.sub_ids,
+        )
+        self._keeper.keep(encode(click))
+        return set_cookie
+
+
+class Keeper:
+    """Keeps clicks: in the journal, else straight in Redis, else as a number that says how many were lost."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._folder = wiring.settings.journal_folder
+        self._journal = Journal(self._folder, JOURNAL)
+        self._redis = wiring.hasty_redis
+        self._losses: Losses | None = None
+        self._opening = threading.Lock()
+        self._silent_until = 0.0
+        self._complained = 0.0
+
+    def keep(self, line: bytes) -> None:
+        """Keep a click's line. Never raises."""
+        if self._losses is None:
+            self._open_losses()
+        try:
+            self._journal.append(line)
+        except OSError as error:
+            self._complain("journal_refused", error)
+            if not self._ship(line):
+                self.lost()
+
+    def lost(self) -> None:
+        """Count a click that nothing will bring back."""
+        self._open_losses().add()
+
+    def close(self) -> None:
+        """Sync and close the files."""
+        self._journal.close()
+        if self._losses is not None:
+            self._losses.close()
+
+    def _open_losses(self) -> Losses:
+        with self._opening:
+            if self._losses is None:
+                self._losses = Losses(self._folder, JOURNAL)
+            return self._losses
+
+    def _ship(self, line: bytes) -> bool:
+        """Try Redis, which may forget it; after a failure not again for a second, for a visitor waits."""
+        if time.monotonic() < self._silent_until:
+            return False
+        try:
+            stream.ship(self._redis, [line])
+        except (RedisError, OSError) as error:
+            self._silent_until = time.monotonic() + _REDIS_SILENCE
+            self._complain("click_not_kept", error)
+            return False
+        return True
+
+    def _complain(self, event: str, error: Exception) -> None:
+        """Log at most once a second: a full disk is not emptier for a million lines about it."""
+        if time.monotonic() - self._complained >= 1.0:
+            self._complained = time.monotonic()
+            log.error(event, exc=error)
+
+
+def _redirect(location: str | None) -> _Answer:
+    if not location:
+        return _MISSING
+    return _Answer("302 Found", [("Location", location), _NO_STORE, _REFERRER, _EMPTY])
+
+
+def _is_prefetch(environ: WSGIEnvironment) -> bool:
+    """Whether nobody has acted on the link yet. Refused, not redirected: the real navigation must reach us."""
+    return any(name in environ and _PREFETCH.search(environ[name]) is not None for name in _PREFETCH_HEADERS)
+
+
+def _said(query: str, cookies: str) -> _Said:
+    if not query and not cookies:
+        return _NOTHING_SAID
+    said = _Said()
+    if cookies:
+        _hear_cookies(said, cookies[:_LONGEST_COOKIE])
+    if query:
+        _hear_query(said, query[:_LONGEST_QUERY])
+    return said
+
+
+def _hear_cookies(said: _Said, header: str) -> None:
+    for part in header.split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == VISITOR_COOKIE and is_id(value):
+            said.visitor_id = value
+        elif name == CONSENT_COOKIE:
+            said.consent = _CONSENT.get(value, said.consent)
+
+
+def _hear_query(said: _Said, query: str) -> None:
+    for name, value in parse_qsl(_utf8(query), errors="replace", max_num_fields=None):
+        if name == "consent":
+            said.consent = _CONSENT.get(value, said.consent)
+        elif value and _SUB_ID.fullmatch(name):
+            said.sub_ids = said.sub_ids or {}
+            if len(said.sub_ids) < MOST_SUB_IDS:
+                said.sub_ids.setdefault(name.lower(), clean(value, LONGEST_SUB_ID))
+
+
+def _visitor(said: _Said, *, opposed: bool) -> tuple[str | None, str | None]:
+    """The visitor's id and the cookie to set, of a brand that asks for consent.
+
+    Our cookie is only there because consent was given, and it lasts until it is refused; its life is never extended.
+    """
+    if said.consent == CONSENT_REFUSED:
+        return None, _cookie("", 0) if said.visitor_id else None
+    if opposed:
+        return None, None
+    if said.visitor_id is not None:
+        return said.visitor_id, None
+    if said.consent != CONSENT_GIVEN:
+        return None, None
+    visitor_id = secrets.token_hex(16)
+    return visitor_id, _cookie(visitor_id, COOKIE_SECONDS)
+
+
+def _cookie(value: str, seconds: int) -> str:
+    return f"{VISITOR_COOKIE}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax"
+
+
+def _text(value: str, longest: int) -> str:
+    """A header's or path's text: UTF-8 where it is, cleaned and cut."""
+    return clean(value if value.isascii() else _utf8(value), longest)
+
+
+def _utf8(value: str) -> str:
+    """WSGI hands over bytes dressed as Latin-1."""
+    try:
+        return value.encode("latin-1").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return value
+
+
+def _host_of(url: str) -> str | None:
+    """The host of a referrer in lower case (an Android application's package counts), without user and port."""
+    authority = url.partition("://")[2].partition("/")[0].partition("?")[0].partition("#")[0]
+    host = authority.rpartition("@")[2].partition(":")[0].lower()
+    return _text(host, LONGEST_HOST) or None
