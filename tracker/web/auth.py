@@ -1,11 +1,189 @@
-"""auth"""
+"""Who is signed in is said by a signed cookie, and believed only while the account's epoch and the idle time agree."""
 
 from __future__ import annotations
 
-from apiflask import APIFlask
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import cast
+from urllib.parse import urlsplit
 
+from apiflask import APIFlask
+from flask import Blueprint, Response, g, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from redis import Redis, RedisError
+
+from tracker import log
+from tracker.ledger import accounts
+from tracker.ledger.accounts import Person
+from tracker.ledger.database import writing
+from tracker.web import guard
 from tracker.wiring import Wiring
+
+IDLE = timedelta(hours=8)
+LONGEST = timedelta(days=7)
+_TOUCH = timedelta(minutes=1)  # how stale the cookie's last-seen may be before it is sent anew
+
+WINDOW = 15 * 60  # seconds over which attempts are counted
+TRIES = 10  # of one account from one address
+TRIES_OF_ADDRESS = 50  # of one address on any account
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
-    """Add this face to the application."""
+    """Add signing in and out, and the cookie's terms."""
+    https = wiring.settings.public_url.startswith("https:")
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-tracker" if https else "tracker",
+        SESSION_COOKIE_SECURE=https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+    )
+    blueprint = Blueprint("auth", __name__)
+    guard.show_errors_of(blueprint)
+    _add_views(blueprint, wiring, Throttle(wiring.hasty_redis, wiring.settings.secret_key))
+    app.register_blueprint(blueprint)
+
+
+def _add_views(blueprint: Blueprint, wiring: Wiring, throttle: Throttle) -> None:
+    @blueprint.get("/sign-in")
+    def sign_in() -> ResponseReturnValue:
+        if signed_in(wiring):
+            return redirect(url_for("pages.overview"))
+        return _form()
+
+    @blueprint.post("/sign-in")
+    def enter() -> ResponseReturnValue:
+        email, password = request.form.get("email", "")[:400], request.form.get("password", "")
+        if not throttle.allows(email, request.remote_addr or ""):
+            log.warning("sign_in_throttled")
+            return _form(email=email, throttled=True), 429
+        person = accounts.verify_password(wiring.sessions, email, password)
+        if person is None:
+            log.info("sign_in_refused")
+            return _form(email=email, refused=True), 403
+        throttle.forgive(email, request.remote_addr or "")
+        _open(person, wiring.clock.wall())
+        return redirect(_inside(request.form.get("next", "")))
+
+    @blueprint.post("/sign-out")
+    def sign_out() -> ResponseReturnValue:
+        if person := signed_in(wiring):
+            with writing(wiring.sessions) as ledger:
+                accounts.end_sessions(ledger, person.id)
+        session.clear()
+        return redirect(url_for("auth.sign_in"))
+
+
+def required(wiring: Wiring) -> Callable[[], Response | None]:
+    """A before-request function: whoever is not signed in is asked to, and comes back where they wanted to go."""
+
+    def check() -> Response | None:
+        if signed_in(wiring):
+            return None
+        wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+        return cast("Response", redirect(url_for("auth.sign_in", next=wanted or None)))
+
+    return check
+
+
+def signed_in(wiring: Wiring) -> Person | None:
+    """Who asks, or None. Read once per request; a session that is over is cleared."""
+    if "person" not in g:
+        g.person = _who(wiring)
+        if g.person is None and "account" in session:
+            session.clear()
+    return cast("Person | None", g.person)
+
+
+def _who(wiring: Wiring) -> Person | None:
+    wall = wiring.clock.wall()
+    try:
+        account, epoch = str(session["account"]), int(session["epoch"])
+        opened, seen = (datetime.fromisoformat(session[name]) for name in ("opened", "seen"))
+    except (KeyError, ValueError):
+        return None
+    if wall - seen > IDLE or wall - opened > LONGEST:
+        return None
+    if wall - seen > _TOUCH:
+        session["seen"] = wall.isoformat()
+    with wiring.sessions() as ledger:
+        return accounts.person(ledger, account, epoch)
+
+
+def _open(person: Person, wall: datetime) -> None:
+    """A new session: nothing that was in the cookie before survives, the CSRF secret included."""
+    session.clear()
+    session.update(account=person.id, epoch=person.epoch, opened=wall.isoformat(), seen=wall.isoformat())
+    log.info("signed_in", account=person.id)
+
+
+def _form(*, email: str = "", refused: bool = False, throttled: bool = False) -> str:
+    wanted = request.values.get("next", "")
+    return render_template("sign_in.html", email=email, refused=refused, throttled=throttled, next=wanted)
+
+
+def _inside(wanted: str) -> str:
+    """`wanted` where it is a path on this site, else the overview: a form must not lead anybody elsewhere."""
+    parts = urlsplit(wanted)
+    plain = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
+    return wanted if plain and not parts.scheme and not parts.netloc else url_for("pages.overview")
+
+
+@dataclass
+class Throttle:
+    """Counts attempts in Redis; where Redis does not answer, in this process: nobody is locked out by our failure.
+
+    An attempt is counted before the password is looked at, so that many at once do not slip through. Keys are keyed
+    digests: Redis learns neither the address nor the account.
+    """
+
+    redis: Redis
+    key: str
+    _here: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def allows(self, email: str, address: str) -> bool:
+        """Count an attempt; whether it may go on."""
+        limits = {self._name(email.strip().casefold(), address): TRIES, self._name("", address): TRIES_OF_ADDRESS}
+        counts = self._count(list(limits))
+        return all(count <= limit for count, limit in zip(counts, limits.values(), strict=True))
+
+    def forgive(self, email: str, address: str) -> None:
+        """The password was right: the account's own count begins anew."""
+        name = self._name(email.strip().casefold(), address)
+        with self._lock:
+            self._here.pop(name, None)
+        try:
+            self.redis.delete(name)
+        except (RedisError, OSError):
+            return
+
+    def _name(self, email: str, address: str) -> str:
+        text = f"{email}\n{address}".encode()
+        return "sign-in:" + blake2b(text, key=self.key.encode()[:64], digest_size=16).hexdigest()
+
+    def _count(self, names: list[str]) -> list[int]:
+        try:
+            pipeline = self.redis.pipeline(transaction=True)
+            for name in names:
+                pipeline.set(name, 0, ex=WINDOW, nx=True)
+                pipeline.incr(name)
+            return [int(answer) for answer in pipeline.execute()[1::2]]
+        except (RedisError, OSError) as error:
+            log.warning("throttle_without_redis", error=type(error).__name__)
+            return [self._count_here(name) for name in names]
+
+    def _count_here(self, name: str) -> int:
+        now = time.monotonic()
+        with self._lock:
+            if len(self._here) > 10_000:
+                self._here.clear()
+            count, until = self._here.get(name, (0, now + WINDOW))
+            if until <= now:
+                count, until = 0, now + WINDOW
+            self._here[name] = (count + 1, until)
+            return count + 1

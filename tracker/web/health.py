@@ -1,11 +1,291 @@
-"""health"""
+"""What works and what does not: for machines at /health, for people at /system. Never fails, never tells a secret."""
 
 from __future__ import annotations
 
-from apiflask import APIFlask
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
+from apiflask import APIFlask
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+from redis import Redis, RedisError
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from tracker import journal, stream
+from tracker.ledger import due, inbox
+from tracker.ledger.inbox import State
+from tracker.ledger.tables import Counter, DeadLetter
+from tracker.stream import Backlog
 from tracker.wiring import Wiring
+
+T = TypeVar("T")
+
+# From here on a person should look: a healthy installation drains each of these within seconds.
+WAITING_TOO_LONG = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalState:
+    """One journal of this host."""
+
+    name: str
+    segments: int
+    bytes: int
+    oldest: datetime | None
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that beat within the last seconds."""
+
+    kind: str
+    host: str
+    pid: str
+    beat: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RedisState:
+    """What Redis says of itself; `stream` is None where the stream could not be read."""
+
+    stream: Backlog
+    policy: str
+    persistent: bool
+    processes: Sequence[Process]
+
+    @property
+    def evicts(self) -> bool:
+        """Whether this Redis may throw away what it was given when its memory is full."""
+        return self.policy != "noeviction"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter or a delivery that waits for a person: never its content."""
+
+    id: str
+    source: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What waits in SQL."""
+
+    inbox: dict[str, int]
+    oldest_delivery: datetime | None
+    due: int
+    oldest_due: datetime | None
+    dead: int
+    dead_letters: Sequence[Letter]
+    held: Sequence[inbox.Entry]
+    counters: Sequence[tuple[str, str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Everything; a part is None where it does not answer."""
+
+    wall: datetime
+    journals: Sequence[JournalState]
+    journal_writable: bool
+    redis: RedisState | None
+    ledger: LedgerState | None
+
+    def troubles(self) -> list[str]:
+        """What a person should look at, as words of TROUBLES."""
+        found = [] if self.journal_writable else ["journal_unwritable"]
+        if any(state.lost for state in self.journals):
+            found.append("clicks_lost")
+        if any(self._is_old(state.oldest) for state in self.journals):
+            found.append("journal_waiting")
+        return [*found, *self._of_redis(), *self._of_ledger()]
+
+    def _of_redis(self) -> list[str]:
+        if self.redis is None:
+            return ["redis_down"]
+        checks = (("redis_evicts", self.redis.evicts), ("redis_forgets", not self.redis.persistent))
+        return [name for name, bad in checks if bad]
+
+    def _of_ledger(self) -> list[str]:
+        if self.ledger is None:
+            return ["ledger_down"]
+        checks = (
+            ("inbox_waiting", self._is_old(self.ledger.oldest_delivery)),
+            ("deliveries_held", bool(self.ledger.held)),
+            ("attribution_waiting", self._is_old(self.ledger.oldest_due)),
+            ("dead_letters", bool(self.ledger.dead)),
+        )
+        return [name for name, bad in checks if bad]
+
+    def _is_old(self, moment: datetime | None) -> bool:
+        return moment is not None and self.wall - moment > WAITING_TOO_LONG
+
+
+# What each trouble means and what to do.
+TROUBLES = {
+    "journal_unwritable": "The journal cannot be written on this host: clicks are redirected but not recorded. "
+    "Free some disk space or mend the folder's permissions.",
+    "clicks_lost": "Some lines could not be written to the journal. The figures below say how many.",
+    "journal_waiting": "Clicks have been waiting in this host's journal for more than five minutes. "
+    "Look whether the shipper and the click worker run.",
+    "redis_down": "Redis does not answer. Clicks wait in the journal and nothing is lost; reports stand still.",
+    "redis_evicts": "This Redis may evict what it was given. Set maxmemory-policy to noeviction.",
+    "redis_forgets": "This Redis keeps nothing on disk. Set appendonly to yes, so that a restart is cheap.",
+    "ledger_down": "The database does not answer. Clicks and deliveries wait in the journal.",
+    "inbox_waiting": "Deliveries have been waiting for more than five minutes. Look whether the orders worker runs.",
+    "deliveries_held": "Some deliveries could not be read or worked on. They are listed below with the reason.",
+    "attribution_waiting": "Orders have been waiting for attribution for more than five minutes. "
+    "Look whether the attribution worker runs.",
+    "dead_letters": "Some clicks could not be recorded. They are kept whole; the reasons are listed below.",
+}
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
-    """Add this face to the application."""
+    """Add the endpoints for load balancers and supervisors: JSON, open to all, and nothing in it that is not theirs."""
+    blueprint = Blueprint("health", __name__, url_prefix="/health")
+
+    @blueprint.get("/live")
+    def live() -> ResponseReturnValue:
+        return jsonify(status="ok")
+
+    @blueprint.get("/ready")
+    def ready() -> ResponseReturnValue:
+        """503 only where a click could not be recorded: without SQL or Redis we still take everything."""
+        journal_writes = _writable(wiring.settings.journal_folder)
+        parts = {
+            "journal": journal_writes,
+            "database": _answers(lambda: _select_one(wiring)),
+            "redis": _answers(wiring.hasty_redis.ping),
+        }
+        status = "ok" if all(parts.values()) else ("degraded" if journal_writes else "unavailable")
+        return jsonify(status=status, **parts), 200 if journal_writes else 503
+
+    app.register_blueprint(blueprint)
+
+
+def examine(wiring: Wiring) -> Health:
+    """Look at everything, once."""
+    folder = wiring.settings.journal_folder
+    return Health(
+        wall=wiring.clock.wall(),
+        journals=_journals(folder),
+        journal_writable=_writable(folder),
+        redis=_part(lambda: _redis_state(wiring.hasty_redis)),
+        ledger=_part(lambda: _ledger_state(wiring)),
+    )
+
+
+def _part(look: Callable[[], T]) -> T | None:
+    try:
+        return look()
+    except (RedisError, SQLAlchemyError, OSError):
+        return None
+
+
+def _answers(look: Callable[[], object]) -> bool:
+    return _part(lambda: look() is not None) or False
+
+
+def _select_one(wiring: Wiring) -> int:
+    with wiring.hasty_sessions() as session:
+        return int(session.execute(text("SELECT 1")).scalar_one())
+
+
+def _writable(folder: Path) -> bool:
+    """Whether a journal may be written: the folder, or the nearest parent that is there, takes files and has room."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK) and room.f_bavail > 0 and room.f_favail != 0
+
+
+def _journals(folder: Path) -> list[JournalState]:
+    """The journals of this host by name: clicks, and the deliveries that could not wait for SQL."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return [_journal(folder, name) for name in names]
+
+
+def _journal(folder: Path, name: str) -> JournalState:
+    stats = []
+    for segment in journal.segments(folder, name):
+        found = _part(segment.stat)
+        if found is not None and found.st_size:
+            stats.append(found)
+    oldest = min((datetime.fromtimestamp(stat.st_mtime, UTC) for stat in stats), default=None)
+    lost = sum(journal.losses(folder, name).values())
+    return JournalState(name, len(stats), sum(stat.st_size for stat in stats), oldest, lost)
+
+
+def _redis_state(redis: Redis) -> RedisState:
+    memory, persistence = cast("Any", redis.info("memory")), cast("Any", redis.info("persistence"))
+    return RedisState(
+        stream=stream.backlog(redis),
+        policy=str(memory.get("maxmemory_policy", "")),
+        persistent=bool(int(persistence.get("aof_enabled", 0))) or _saves(redis),
+        processes=_processes(redis),
+    )
+
+
+def _saves(redis: Redis) -> bool:
+    """Whether snapshots are configured. A managed Redis does not tell; then we believe its operator."""
+    try:
+        return bool(cast("Any", redis.config_get("save")).get("save", ""))
+    except RedisError:
+        return True
+
+
+def _processes(redis: Redis) -> list[Process]:
+    names = sorted(_text(name) for name in redis.scan_iter(match="heartbeat:*", count=500))
+    beats = cast("Any", redis.mget(names)) if names else []
+    return [_process(name, _text(beat)) for name, beat in zip(names, beats, strict=True) if beat]
+
+
+def _process(name: str, beat: str) -> Process:
+    _, kind, rest = name.split(":", 2)
+    host, _, pid = rest.rpartition(":")
+    return Process(kind, host, pid, datetime.fromisoformat(beat))
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _ledger_state(wiring: Wiring) -> LedgerState:
+    with wiring.sessions() as session:
+        held = inbox.list_inbox(session, states=[State.QUARANTINED, State.FAILED, State.ANOMALY], limit=20)
+        return LedgerState(
+            inbox=inbox.counts(session),
+            oldest_delivery=inbox.oldest_pending(session),
+            due=due.count_due(session),
+            oldest_due=due.oldest_due(session),
+            dead=session.execute(select(func.count()).select_from(DeadLetter)).scalar_one(),
+            dead_letters=_dead_letters(session),
+            held=held,
+            counters=list(session.execute(_COUNTERS).tuples()),
+        )
+
+
+_COUNTERS = select(Counter.name, Counter.host, Counter.value).order_by(Counter.name, Counter.host)
+
+
+def _dead_letters(session: Session) -> list[Letter]:
+    query = select(DeadLetter.id, DeadLetter.source, DeadLetter.error, DeadLetter.at)
+    return [Letter(*row) for row in session.execute(query.order_by(DeadLetter.id.desc()).limit(20))]
+
+
+def this_host() -> str:
+    """The name under which this host's journals and counters are told."""
+    return socket.gethostname()

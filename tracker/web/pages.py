@@ -1,11 +1,359 @@
-"""pages"""
+"""The marketer's pages. A page's whole state is in its URL; every figure on it comes from a report."""
 
 from __future__ import annotations
 
-from apiflask import APIFlask
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlencode
 
+from apiflask import APIFlask
+from flask import Blueprint, Response, g, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from jinja2 import FileSystemLoader
+from sqlalchemy import Select, exists, select
+from sqlalchemy.orm import Session
+
+from tracker.domain import ids
+from tracker.domain.catalog import Channel
+from tracker.domain.orders import Status
+from tracker.errors import BadInput, NotFound
+from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Shop
+from tracker.reports import _shape
+from tracker.reports._orders import OrderFilter, orders_page, receipt
+from tracker.reports._shape import Kind, Result, Row, Scope
+from tracker.web import auth, charts, guard, health
 from tracker.wiring import Wiring
+
+_PACKAGE = Path(__file__).parent.parent
+_KEPT = ("brand", "from", "to", "model")  # what a link from page to page carries on
+_ORDERS_A_PAGE = 50
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
-    """Add this face to the application."""
+    """Add the pages, behind the sign-in."""
+    app.jinja_loader = FileSystemLoader(template_folder())
+    app.static_folder = str(Path(__file__).parent / "static")
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    blueprint = Blueprint("pages", __name__)
+    blueprint.before_request(auth.required(wiring))
+    guard.show_errors_of(blueprint)
+    _add_reports(blueprint, wiring)
+    _add_orders(blueprint, wiring)
+    _add_system(blueprint, wiring)
+    blueprint.app_context_processor(_everywhere(wiring))
+    app.register_blueprint(blueprint)
+
+
+def template_folder() -> Path:
+    """The templates: inside the package where it was built into a wheel, else at the repository's top level."""
+    packaged = _PACKAGE / "_templates"
+    return packaged if packaged.is_dir() else _PACKAGE.parent / "templates"
+
+
+# --- views -----------------------------------------------------------------------------------------------------------
+
+
+def _add_reports(blueprint: Blueprint, wiring: Wiring) -> None:
+    @blueprint.get("/")
+    def overview() -> ResponseReturnValue:
+        with wiring.sessions() as session:
+            view = View.of_request(session, wiring)
+            if view is None:
+                return _welcome(session)
+            found = _overview(session, view)
+        return render_template("overview.html", view=view, **found)
+
+    @blueprint.get("/reports/<name>")
+    def report(name: str) -> ResponseReturnValue:
+        with wiring.sessions() as session:
+            view = View.of_request(session, wiring)
+            if view is None:
+                return _welcome(session)
+            result = view.run(session, name)
+            names = Names.of(session, view.brand.id)
+        return render_template("report.html", view=view, result=result, names=names)
+
+    @blueprint.get("/reports/<name>.csv")
+    def report_csv(name: str) -> ResponseReturnValue:
+        with wiring.sessions() as session:
+            view = View.of_request(session, wiring)
+            if view is None:
+                raise NotFound("there is no brand yet")
+            return _download(view.run(session, name))
+
+
+def _add_orders(blueprint: Blueprint, wiring: Wiring) -> None:
+    @blueprint.get("/orders")
+    def orders() -> ResponseReturnValue:
+        with wiring.sessions() as session:
+            view = View.of_request(session, wiring)
+            if view is None:
+                return _welcome(session)
+            where, names = _filter(view.scope), Names.of(session, view.brand.id)
+            found, further = orders_page(
+                session,
+                view.brand.id,
+                after=request.args.get("after") or None,
+                limit=_ORDERS_A_PAGE,
+                model=view.scope.model,
+                where=where,
+            )
+        return render_template("orders.html", view=view, orders=found, further=further, where=where, names=names)
+
+    @blueprint.get("/orders/<order_id>")
+    def order(order_id: str) -> ResponseReturnValue:
+        with wiring.sessions() as session:
+            view = View.of_request(session, wiring)
+            if view is None:
+                return _welcome(session)
+            found, names = receipt(session, view.brand.id, order_id), Names.of(session, view.brand.id)
+        return render_template("order.html", view=view, names=names, **found)
+
+
+def _add_system(blueprint: Blueprint, wiring: Wiring) -> None:
+    @blueprint.get("/system")
+    def system() -> ResponseReturnValue:
+        with wiring.sessions() as session:
+            view = View.of_request(session, wiring)
+        found = health.examine(wiring)
+        return render_template(
+            "system.html", view=view, health=found, troubles=health.TROUBLES, host=health.this_host()
+        )
+
+
+# --- what a page knows -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The brand and the scope that a page is about, and the links that keep them."""
+
+    brand: Brand
+    brands: Sequence[Brand]
+    scope: Scope
+    today: date
+
+    @classmethod
+    def of_request(cls, session: Session, wiring: Wiring) -> View | None:
+        """From the query string; None while there is no brand. Raises BadInput and NotFound."""
+        brands = session.execute(select(Brand).order_by(Brand.name)).scalars().all()
+        if not brands:
+            return None
+        asked = request.args.get("brand") or brands[0].id
+        brand = next((known for known in brands if known.id == asked), None)
+        if brand is None:
+            raise NotFound("no such brand")
+        now = wiring.clock.now()
+        scope = _shape.scope_from(session, brand.id, request.args, now)
+        g.zone = _shape.zone_of(session, brand.id)
+        g.view = view = cls(brand, brands, scope, now.astimezone(g.zone).date())
+        return view
+
+    def run(self, session: Session, name: str) -> Result:
+        """A report over the scope."""
+        return _shape.run(session, name, self.scope)
+
+    def last(self, days: int) -> str:
+        """This page over the `days` that end today."""
+        start = self.today - timedelta(days=days - 1)
+        return _here(**{"from": start.isoformat(), "to": self.today.isoformat(), "after": None})
+
+    def is_last(self, days: int) -> bool:
+        """Whether that is what it shows."""
+        return self.scope.end == self.today and (self.scope.end - self.scope.start).days == days - 1
+
+    def state(self, **changes: str | None) -> dict[str, str]:
+        """The query string of this view, as a page that keeps it would have it."""
+        state = {
+            "brand": self.brand.id if len(self.brands) > 1 else None,
+            "from": self.scope.start.isoformat(),
+            "to": self.scope.end.isoformat(),
+            "model": self.scope.model if self.scope.model != _shape.PAYING else None,
+            "campaign": self.scope.campaign_id,
+            "channel": self.scope.channel,
+            "partner": self.scope.partner_id,
+        }
+        return {name: value for name, value in {**state, **changes}.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the ids on a page are called."""
+
+    partners: Mapping[str, str]
+    shops: Mapping[str, str]
+    links: Mapping[str, str]
+    campaigns: Mapping[str, str]
+
+    @classmethod
+    def of(cls, session: Session, brand_id: str) -> Names:
+        """The names of a brand's things."""
+
+        def named(query: Select[str, str]) -> dict[str, str]:
+            return dict(session.execute(query).tuples().all())
+
+        return cls(
+            partners=named(select(Partner.id, Partner.name).where(Partner.brand_id == brand_id).order_by(Partner.name)),
+            shops=named(select(Shop.id, Shop.name).where(Shop.brand_id == brand_id).order_by(Shop.name)),
+            links=named(select(Link.id, Link.slug).where(Link.brand_id == brand_id)),
+            campaigns=named(
+                select(Campaign.id, Campaign.name).where(Campaign.brand_id == brand_id).order_by(Campaign.name)
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the menu."""
+
+    title: str
+    href: str
+    current: bool
+
+
+def _everywhere(wiring: Wiring) -> Any:
+    def variables() -> dict[str, object]:
+        person = auth.signed_in(wiring)
+        return {
+            "person": person,
+            "menu": _menu() if person else [],
+            "demo": wiring.settings.demo,
+            "to": _to,
+            "here": _here,
+            "href_of": _href_of,
+            "bars_of": charts.of_channels,
+            "chart_of": charts.of_days,
+            "models": {_shape.PAYING: "Paying model", **_shape.model_titles()},
+            "channels": list(Channel),
+            "statuses": list(Status),
+            "Kind": Kind,
+            "view": g.get("view"),
+        }
+
+    return variables
+
+
+def _menu() -> list[Entry]:
+    """Overview, every report by its own rank, the orders and the system: a new report is in it by being there."""
+    reports = {
+        name: report.TITLE for name, report in _shape.in_menu_order().items() if name not in ("overview", "orders")
+    }
+    return [
+        _entry("Overview", _to("pages.overview")),
+        *(_entry(title, _to("pages.report", name=name)) for name, title in reports.items()),
+        _entry("Orders", _to("pages.orders")),
+        _entry("System", _to("pages.system")),
+    ]
+
+
+def _entry(title: str, href: str) -> Entry:
+    return Entry(title, href, href.partition("?")[0] == request.path)
+
+
+def _to(endpoint: str, *, query: Mapping[str, str | None] | None = None, **values: str) -> str:
+    """The URL of a page in the present state of brand, days and model, with `query` over it."""
+    view: View | None = g.get("view")
+    state = {name: value for name, value in view.state().items() if name in _KEPT} if view else {}
+    kept = {name: value for name, value in {**state, **(query or {})}.items() if value}
+    return url_for(endpoint, **cast("dict[str, Any]", values)) + (f"?{urlencode(kept)}" if kept else "")
+
+
+def _here(**changes: str | None) -> str:
+    """This very page with another value of some parameters; None takes one away."""
+    kept = {name: value for name, value in {**request.args.to_dict(), **changes}.items() if value}
+    return request.path + (f"?{urlencode(kept)}" if kept else "")
+
+
+def _href_of(row: Row, key: str) -> str | None:
+    """Where a cell leads: to the receipt, or to the orders behind a partner or a channel."""
+    if key == "number" and row.get("order_id"):
+        return _to("pages.order", order_id=str(row["order_id"]))
+    if key == "partner" and row.get("partner_id"):
+        return _to("pages.orders", query={"partner": str(row["partner_id"])})
+    if key == "code" and row.get("code"):
+        return _to("pages.orders", query={"code": str(row["code"])})
+    return None
+
+
+# --- what a page asks ------------------------------------------------------------------------------------------------
+
+
+def _overview(session: Session, view: View) -> dict[str, object]:
+    """What the overview shows: four reports and the latest orders."""
+    days = view.run(session, "days")
+    orders, _ = orders_page(session, view.brand.id, limit=8, model=view.scope.model, where=_in_scope(view.scope))
+    return {
+        "overview": view.run(session, "overview"),
+        "channels_report": view.run(session, "channels"),
+        "partners": view.run(session, "partners"),
+        "chart": charts.of_days(days),
+        "orders": orders,
+        "names": Names.of(session, view.brand.id),
+        "steps": _steps(session, view.brand),
+    }
+
+
+def _in_scope(scope: Scope) -> OrderFilter:
+    return OrderFilter(
+        start=scope.start,
+        end=scope.end,
+        partner_id=scope.partner_id,
+        channel=scope.channel,
+        campaign_id=scope.campaign_id,
+    )
+
+
+def _filter(scope: Scope) -> OrderFilter:
+    """The filters of the list of orders. Raises BadInput."""
+    status = request.args.get("status") or None
+    if status is not None and status not in list(Status):
+        raise BadInput("status", f"want one of {', '.join(Status)}")
+    shop = request.args.get("shop") or None
+    if shop is not None and not ids.is_id(shop):
+        raise BadInput("shop", "want the id of a shop")
+    attributed = {"yes": True, "no": False}.get(request.args.get("attributed", ""))
+    return OrderFilter(
+        start=scope.start,
+        end=scope.end,
+        status=status,
+        shop_id=shop,
+        partner_id=scope.partner_id,
+        channel=scope.channel,
+        campaign_id=scope.campaign_id,
+        code=(request.args.get("code") or "").strip() or None,
+        attributed=attributed,
+    )
+
+
+def _download(result: Result) -> Response:
+    scope = result.scope
+    name = f"{result.name}_{scope.start.isoformat()}_{scope.end.isoformat()}.csv"
+    return Response(
+        "\ufeff" + _shape.as_csv(result),  # the mark tells a spreadsheet that it is UTF-8
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _welcome(session: Session) -> str:
+    """The page of an installation without a brand."""
+    return render_template("welcome.html")
+
+
+def _steps(session: Session, brand: Brand) -> list[tuple[str, str]]:
+    """What is still missing before a sale can be credited: a sentence and the command for it."""
+    name = f'"{brand.name}"'
+    steps = (
+        (Shop, "Connect a shop: its orders come by webhook.", f"tracker shop add --brand {name} --platform shopify"),
+        (Partner, "Add a partner: an influencer or an affiliate.", f"tracker partner add --brand {name} --name …"),
+        (Link, "Give the partner a link to share.", f"tracker link add --brand {name} --partner … --url https://…"),
+        (Click, "Open the link once: the click shows here within seconds.", ""),
+    )
+    return [
+        (sentence, command)
+        for table, sentence, command in steps
+        if not session.execute(select(exists().where(table.brand_id == brand.id))).scalar()
+    ]

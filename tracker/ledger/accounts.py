@@ -1,0 +1,133 @@
+"""Accounts of those who may sign in. A password is kept as an argon2id hash; an unknown account costs the same time.
+
+`epoch` grows whenever every session of the account must end; a session carries the epoch that it was opened under.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import exists, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
+
+from tracker.domain.ids import new_id
+from tracker.errors import BadInput, Conflict, NotFound
+from tracker.ledger.database import writing
+from tracker.ledger.tables import Account
+
+SHORTEST_PASSWORD = 12
+LONGEST_PASSWORD = 1024
+_LONGEST_EMAIL = 320
+
+_hasher = PasswordHasher()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is signed in, and under which epoch."""
+
+    id: str
+    email: str
+    epoch: int
+
+
+def create_account(session: Session, email: str, password: str, now: datetime) -> str:
+    """Make an account and return its id. Raises BadInput, and Conflict where the address has one."""
+    account = Account(id=new_id(), email=_email(email), password_hash=_hashed(password), epoch=0, created_at=now)
+    session.add(account)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Conflict("this address has an account already") from None
+    return account.id
+
+
+def any_account(session: Session) -> bool:
+    """Whether anybody can sign in at all."""
+    return bool(session.execute(select(exists().where(Account.id.is_not(None)))).scalar())
+
+
+def verify_password(sessions: sessionmaker[Session], email: str, password: str) -> Person | None:
+    """Whose account and password these are, or None; as slow for an unknown address as for a wrong password.
+
+    A hash made with older parameters is replaced on the way. No transaction is open while the hash is computed.
+    """
+    with sessions() as session:
+        account = session.execute(select(Account).where(Account.email == _folded(email))).scalar_one_or_none()
+    known = account.password_hash if account else _nobodys_hash()
+    if not _matches(known, password) or account is None:
+        return None
+    if _hasher.check_needs_rehash(known):
+        _rehash(sessions, account, password)
+    return Person(account.id, account.email, account.epoch)
+
+
+def set_password(session: Session, email: str, password: str) -> None:
+    """Give the account another password and end all its sessions. Raises BadInput and NotFound."""
+    changed = session.execute(
+        update(Account)
+        .where(Account.email == _folded(email))
+        .values(password_hash=_hashed(password), epoch=Account.epoch + 1)
+        .returning(Account.id)
+    ).first()
+    if changed is None:
+        raise NotFound("no account has this address")
+
+
+def end_sessions(session: Session, account_id: str) -> None:
+    """Sign the account out everywhere."""
+    session.execute(update(Account).where(Account.id == account_id).values(epoch=Account.epoch + 1))
+
+
+def person(session: Session, account_id: str, epoch: int) -> Person | None:
+    """The account of a session, unless it is gone or the session was ended."""
+    account = session.get(Account, account_id)
+    if account is None or account.epoch != epoch:
+        return None
+    return Person(account.id, account.email, account.epoch)
+
+
+def _folded(email: str) -> str:
+    return email.strip().casefold()
+
+
+def _email(text: str) -> str:
+    email = _folded(text)
+    name, at, domain = email.rpartition("@")
+    if not (name and at and domain) or any(map(_unseen, email)) or len(email) > _LONGEST_EMAIL:
+        raise BadInput("email", "want an e-mail address")
+    return email
+
+
+_unseen: Callable[[str], bool] = lambda character: character.isspace() or not character.isprintable()  # noqa: E731
+
+
+def _hashed(password: str) -> str:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise BadInput("password", f"want {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    return _hasher.hash(password)
+
+
+def _matches(known: str, password: str) -> bool:
+    try:
+        return _hasher.verify(known, password[:LONGEST_PASSWORD])
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher.hash("nobody has this password")
+
+
+def _rehash(sessions: sessionmaker[Session], account: Account, password: str) -> None:
+    """Replace the hash that was verified, and no other: the password may change meanwhile."""
+    same = (Account.id == account.id, Account.password_hash == account.password_hash)
+    with writing(sessions) as session:
+        session.execute(update(Account).where(*same).values(password_hash=_hasher.hash(password)))

@@ -1,0 +1,166 @@
+"""How a value looks to a person: numbers, money and times in the reader's locale, the words of the house translated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from babel import dates, numbers
+from flask import Flask, g, request
+from flask_babel import Babel, get_locale, gettext
+
+from tracker.domain.money import decimal_string
+from tracker.reports._shape import Column, Kind, Row
+from tracker.wiring import Wiring
+
+LANGUAGES = ("en", "fr")
+NOTHING = "–"
+
+# Words of closed sets as a page shows them. Whatever is not here is shown as it is.
+WORDS = {
+    "influence": "Influence",
+    "affiliate": "Affiliate",
+    "unattributed": "Unattributed",
+    "other": "Other",
+    "total": "Total",
+    "creator": "Creator",
+    "media": "Media",
+    "coupon": "Coupon site",
+    "cashback": "Cashback",
+    "comparison": "Comparison",
+    "newsletter": "Newsletter",
+    "pending": "Pending",
+    "paid": "Paid",
+    "cancelled": "Cancelled",
+    "deleted": "Deleted",
+    "test": "Test",
+    "active": "Active",
+    "disabled": "Disabled",
+    "expired": "Expired",
+    "paying": "Paying model",
+    "click": "Click",
+    "code": "Code",
+    "visitor": "Visitor",
+    "customer": "Customer",
+    "done": "Done",
+    "quarantined": "Quarantined",
+    "failed": "Failed",
+    "anomaly": "Anomaly",
+}
+
+
+def register(app: Flask, wiring: Wiring) -> None:
+    """Languages by the reader's own preference, and the filters that templates use."""
+    folder = str(Path(__file__).parent.parent / "translations")
+    Babel(app, default_translation_directories=folder, locale_selector=language)
+    filters = (money, decimal_money, percent, integer, day, moment, clock, word, cell, age, size)
+    app.jinja_env.filters.update({function.__name__: function for function in filters})
+    app.jinja_env.globals["language"] = language
+
+
+def language() -> str:
+    """The reader's language among ours."""
+    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def zone() -> ZoneInfo:
+    """The time zone of the brand that the page is about."""
+    return cast("ZoneInfo", g.get("zone", ZoneInfo("UTC")))
+
+
+def money(amount: int | None, currency: str) -> str:
+    """Minor units as an amount: 1050 EUR is €10.50 in English, 10,50 € in French."""
+    return NOTHING if amount is None else decimal_money(decimal_string(amount, currency), currency)
+
+
+def decimal_money(amount: str, currency: str) -> str:
+    """A plain decimal as an amount. No digit is dropped: what is exact is shown exactly."""
+    return numbers.format_currency(Decimal(amount), currency, locale=get_locale(), decimal_quantization=False)
+
+
+def percent(value: Fraction | float | None) -> str:
+    """A share of 1 in percent, one decimal."""
+    if value is None:
+        return NOTHING
+    tenths = round(Fraction(value) * 1000)
+    return numbers.format_percent(Decimal(tenths).scaleb(-3), "#,##0.0 %", locale=get_locale())
+
+
+def integer(value: int | None) -> str:
+    """A count."""
+    return NOTHING if value is None else numbers.format_decimal(value, locale=get_locale())
+
+
+def day(value: date | str | None) -> str:
+    """A day."""
+    if value is None:
+        return NOTHING
+    when = date.fromisoformat(value) if isinstance(value, str) else value
+    return dates.format_date(when, "medium", locale=get_locale())
+
+
+def moment(value: datetime | str | None) -> str:
+    """A time in the brand's zone, to the minute."""
+    if value is None:
+        return NOTHING
+    when = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return dates.format_datetime(when, "short", tzinfo=zone(), locale=get_locale())
+
+
+def clock(value: datetime | str | None) -> str:
+    """A time in the brand's zone, to the second: where the order of things matters."""
+    if value is None:
+        return NOTHING
+    when = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return dates.format_datetime(when, "medium", tzinfo=zone(), locale=get_locale())
+
+
+def word(value: str | None) -> str:
+    """A word of the house in the reader's language."""
+    if not value:
+        return ""
+    return gettext(WORDS[value]) if value in WORDS else value.replace("_", " ")
+
+
+def age(since: datetime | None, now: datetime | None = None) -> str:
+    """How long ago, in the largest unit that says enough."""
+    if since is None:
+        return NOTHING
+    passed = (now or datetime.now(UTC)) - since
+    return dates.format_timedelta(passed, threshold=1.5, locale=get_locale())
+
+
+def size(count: int | None) -> str:
+    """Bytes, in the decimal unit that reads best."""
+    if count is None:
+        return NOTHING
+    value, units = Decimal(count), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{numbers.format_decimal(value, '#,##0.#', locale=get_locale())} {units[0]}"
+
+
+_SHOWN: dict[Kind, Callable[[Any], str]] = {
+    Kind.PERCENT: percent,
+    Kind.INTEGER: integer,
+    Kind.DATE: day,
+    Kind.MOMENT: moment,
+    Kind.WORD: word,
+    Kind.LIST: ", ".join,
+}
+
+
+def cell(row: Row, column: Column) -> str:
+    """The cell of `row` under `column` as text."""
+    value = row[column.key]
+    if value is None:
+        return NOTHING
+    if column.kind is Kind.MONEY:
+        return money(cast("int", value), cast("str", row["currency"]))
+    return _SHOWN.get(column.kind, str)(value)
