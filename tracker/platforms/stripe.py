@@ -209,7 +209,7 @@ def _payment(event: _Event, payment: Fields, shop: ShopContext) -> list[OrderEve
 
 
 def _paid(external_id: str, event: _Event, snapshot: Snapshot) -> list[OrderEvent]:
-    """The state as of the object's making, so that a Checkout Session's better figures win, and the payment as of now."""
+    """The state as of the object's making, so that a Checkout Session's better figures win, and the payment now."""
     return [
         order_event(external_id, snapshot.placed_at, snapshot),
         order_event(external_id, event.created, StatusChange(Status.PAID)),
