@@ -14,6 +14,7 @@ from fractions import Fraction
 from hashlib import sha256
 
 from tracker.domain import money
+from tracker.domain.codes import shown
 from tracker.domain.deliveries import Delivery, Redaction, Reply, ShopContext
 from tracker.domain.orders import (
     Amounts,
@@ -36,7 +37,7 @@ SIGNATURE_HELP = (
     "made by an app, the app's client secret."
 )
 
-# Shopify removes subscriptions that keep failing, others of the shop among them: a disabled shop is thanked, and dropped.
+# Shopify removes subscriptions that keep failing, others of the shop among them, so a disabled shop is thanked too.
 GONE_STATUS = 200
 
 _STATUS = {
@@ -81,7 +82,7 @@ def sign(body: bytes, secret: str, wall: datetime, delivery_id: str, topic: str 
 def topic(delivery: Delivery) -> str:
     """The topic header, such as orders/paid."""
     headers = delivery.headers
-    return (headers.get("x-shopify-topic") or headers.get("shopify-topic") or "")[:100]
+    return shown(headers.get("x-shopify-topic") or headers.get("shopify-topic") or "", 100)
 
 
 def dedupe_key(delivery: Delivery) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 
+from tracker.domain.codes import shown
 from tracker.domain.deliveries import Delivery, Reply, ShopContext
 from tracker.domain.orders import Amounts, OrderEvent, Restored, Snapshot, Status, StatusChange, order_event
 from tracker.errors import BadPayload
@@ -84,7 +85,7 @@ def _decoded(secret: str) -> str:
 
 def topic(delivery: Delivery) -> str:
     """The topic header, such as order.updated."""
-    return delivery.headers.get("x-wc-webhook-topic", "")[:100]
+    return shown(delivery.headers.get("x-wc-webhook-topic", ""), 100)
 
 
 def dedupe_key(delivery: Delivery) -> str:
