@@ -31,11 +31,6 @@ class Status(StrEnum):
 # Two states with the same version: the later step of an order's life wins.
 _RANK = {Status.PENDING: 0, Status.PAID: 1, Status.CANCELLED: 2, Status.DELETED: 3}
 
-# Sales that no link or post can have brought about: a till, an order typed in by the shop, another's market place.
-EXCLUDED_SOURCES = frozenset(
-    {"pos", "pos-rest-api", "shopify_draft_order", "draft", "admin", "marketplace", "amazon", "ebay"}
-)
-
 
 class RefundStatus(StrEnum):
     """Whether the money of a refund moved."""
@@ -69,7 +64,8 @@ class Snapshot:
 
     `refunded` is a cumulative figure where the shop gives one (None where it does not): everything refunded up to the
     version. `codes` is None where this body cannot know the codes. Click ids are collected over all bodies. `source` is
-    empty for the shop's own web checkout. `flags` are remarks of the reader, such as a field it could not use.
+    empty for the shop's own web checkout, else pos, draft, marketplace, or the shop's own word. `flags` are remarks of
+    the reader, such as a field it could not use.
     """
 
     status: Status
@@ -251,14 +247,9 @@ class Order:
     flags: tuple[str, ...] = ()
 
     @property
-    def attributable(self) -> bool:
-        """Whether links and codes can have brought it about: not a test, not from a till or a market place."""
-        return not self.test and self.source not in EXCLUDED_SOURCES
-
-    @property
     def earns(self) -> bool:
-        """Whether credits of this order are due: paid, and attributable."""
-        return self.status is Status.PAID and self.attributable
+        """Whether credits of this order are due: paid, and not a test. Sources are the rule set's business."""
+        return self.status is Status.PAID and not self.test
 
 
 NET_FORMULA = "goods_less_refunds_v1"

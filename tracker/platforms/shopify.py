@@ -47,7 +47,17 @@ _STATUS = {
     "refunded": Status.PAID,
     "voided": Status.CANCELLED,
 }
-_OWN_CHECKOUT = {"", "web", "checkout"}
+_SOURCE = {
+    "web": "",
+    "checkout": "",
+    "pos": "pos",
+    "iphone": "pos",
+    "android": "pos",
+    "shopify_draft_order": "draft",
+    "amazon": "marketplace",
+    "ebay": "marketplace",
+    "walmart": "marketplace",
+}
 _LARGEST_SHOP_REDACT = 1000  # bytes
 _SHORTEST_TRACE = 5  # a shorter number is found in every body
 _NO_CURRENCY = {"", "XXX"}
@@ -173,7 +183,9 @@ def _status(body: Fields) -> Status:
 
 def _source(body: Fields) -> str:
     source = body.have("source_name", _fields.text, "").lower()[:40]
-    return "" if source in _OWN_CHECKOUT or source.isdigit() else source
+    return _SOURCE.get(
+        source, "" if source.isdigit() else source
+    )  # digits: a sales channel's app, such as a social shop
 
 
 def _codes(body: Fields) -> tuple[str, ...] | None:

@@ -37,7 +37,15 @@ _STATUS = {
     "cancelled": Status.CANCELLED,
     "trash": Status.CANCELLED,
 }
-_OWN_CHECKOUT = {"", "checkout", "store-api"}
+_SOURCE = {
+    "checkout": "",
+    "store-api": "",
+    "pos": "pos",
+    "pos-rest-api": "pos",
+    "admin": "draft",
+    "amazon": "marketplace",
+    "ebay": "marketplace",
+}
 _PING = re.compile(rb"webhook_id=[0-9]{1,20}")
 
 # What `wp_specialchars_decode(…, ENT_QUOTES)` decodes, in one pass.
@@ -195,4 +203,4 @@ def _meta(body: Fields, key: str) -> object:
 
 def _source(body: Fields) -> str:
     source = body.have("created_via", _fields.text, "").lower()[:40]
-    return "" if source in _OWN_CHECKOUT else source
+    return _SOURCE.get(source, source)
