@@ -274,7 +274,7 @@ def list_inbox(
 def counts(session: Session) -> dict[str, int]:
     """How many deliveries stand in each state."""
     query = select(InboxRow.state, func.count()).group_by(InboxRow.state)
-    found: dict[str, int] = dict(session.execute(query).tuples().all())
+    found: dict[str, int] = dict(iter(session.execute(query)))
     return {state.value: found.get(state, 0) for state in State}
 
 
@@ -354,8 +354,8 @@ def count(session: Session, name: str, host: str, by: int, wall: datetime) -> No
 def _insert(session: Session, table: type[Base], row: dict[str, Any]) -> bool:
     insert = insert_postgresql if is_postgresql(session) else insert_sqlite
     target = cast(Table, table.__table__)
-    result = session.connection().execute(insert(target).values(row).on_conflict_do_nothing())
-    return result.rowcount == 1
+    statement = insert(target).values(row).on_conflict_do_nothing()
+    return session.connection().execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def _update(session: Session, statement: Any) -> int:

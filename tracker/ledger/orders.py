@@ -447,4 +447,4 @@ def _insert(session: Session, table: type[Base], rows: Sequence[dict[str, Any]])
     insert = insert_postgresql if is_postgresql(session) else insert_sqlite
     target = cast(Table, table.__table__)
     statement = insert(target).values(list(rows)).on_conflict_do_nothing()
-    return session.connection().execute(statement).rowcount
+    return session.connection().execute(statement, execution_options={"preserve_rowcount": True}).rowcount
