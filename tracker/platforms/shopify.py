@@ -37,6 +37,7 @@ SIGNATURE_HELP = (
     "made by an app, the app's client secret."
 )
 
+# Shopify removes subscriptions that keep failing, others of the shop among them, so a disabled shop is thanked too.
 GONE_STATUS = 200
 
 _STATUS = {
