@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +23,7 @@ from tracker.domain.orders import NET_FORMULA
 from tracker.ledger import inbox
 from tracker.ledger.tables import AttributionDue, Base, Brand, InboxRow, OrderRow, Shop, ShopSecret
 from tracker.sealing import hash_customer, seal
+from tracker.settings import Settings
 
 SECRET_KEY = "0" * 64
 
@@ -146,3 +152,29 @@ def states(ledger: Ledger) -> list[str]:
 def all_text(ledger: Ledger, tables: Iterable[type[Base]]) -> str:
     """Everything that stands in these tables, as one text to search."""
     return "\n".join(repr(row) for table in tables for row in rows(ledger, table))
+
+
+@contextmanager
+def started(module: str, settings: Settings, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m module` in the installation, killed at the end if it still runs."""
+    environment = {
+        "TRACKER_STATE": str(settings.state),
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        "SECRET_KEY": settings.secret_key,
+        "PUBLIC_URL": settings.public_url,
+    }
+    process = subprocess.Popen([sys.executable, "-m", module], env={**os.environ, **environment, **more})
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Return once the condition holds; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
