@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -19,16 +19,67 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from tracker import failpoints, journal, log, plugins
+from tracker.agents import look
+from tracker.domain.agents import HIDDEN_LOAD, Agent, is_hidden_load
+from tracker.domain.clicks import decode
 from tracker.domain.credits import ModelCredits, credit, receipt
 from tracker.domain.deliveries import Delivery, Platform, Redaction, ShopContext
 from tracker.domain.ids import derived_id
 from tracker.domain.journeys import judge
 from tracker.errors import BadPayload, Unavailable
-from tracker.ledger import credits, due, inbox, journeys, orders
+from tracker.ledger import clicks, credits, due, inbox, journeys, orders
 from tracker.ledger.database import writing
 from tracker.plugins import discover
 
 DELIVERIES = "deliveries"  # the journal of this host that takes deliveries in while SQL is down
+
+# --- clicks -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Clicks ready for the ledger, the agents behind them by id, and the lines that are no clicks."""
+
+    rows: list[clicks.ClickRow]
+    agents: dict[str, Agent]
+    unreadable: list[bytes]
+
+
+def judge_clicks(lines: Iterable[bytes], *, keep_ip: bool) -> Judged:
+    """Read lines and tell people from bots. Needs no database. `keep_ip`: whether address prefixes may be stored."""
+    judged = Judged([], {}, [])
+    for line in lines:
+        try:
+            click = decode(line)
+        except ValueError:
+            judged.unreadable.append(line)
+            continue
+        agent = look(click.user_agent)
+        judged.agents[agent.id] = agent
+        verdict = HIDDEN_LOAD if is_hidden_load(click.fetch_dest, click.fetch_mode) else agent.verdict
+        judged.rows.append(clicks.row(click, verdict, agent, keep_ip=keep_ip))
+    return judged
+
+
+def record_clicks(factory: sessionmaker[Session], judged: Judged, wall: datetime) -> int:
+    """Record clicks with their roll-ups, keep what is no click, mark the orders that waited; how many clicks are new.
+
+    Raises Unavailable where trying again can help.
+    """
+    with writing(factory) as session:
+        fresh = clicks.record(session, judged.rows, judged.agents)
+        for line in judged.unreadable:
+            clicks.bury(session, line, "not a click of a known format", wall)
+        due.mark_due_for_clicks(session, fresh, wall)
+        failpoints.reached("clicks.before_commit")
+    return len(fresh)
+
+
+def bury_click(factory: sessionmaker[Session], line: bytes, error: str, wall: datetime) -> None:
+    """Keep a click that can never be recorded as a dead letter, whole, with the reason."""
+    with writing(factory) as session:
+        clicks.bury(session, line, error, wall)
+
 
 # --- orders -----------------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Select,
     and_,
     bindparam,
@@ -32,7 +33,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.rules import SKEW
-from tracker.ledger.database import is_postgresql
+from tracker.ledger.database import among, is_postgresql
 from tracker.ledger.tables import AttributionDue, Click, OrderClick, OrderCode, OrderRow
 
 # How many orders of the same customer, on either side of an order, are looked at as its family. A customer with more
@@ -62,8 +63,8 @@ def mark_due(session: Session, order_ids: Iterable[str], cause: str, wall: datet
     if not ids:
         return
     _begin_marking(session)
-    concerned = {*ids, *(row.neighbour_id for row in session.execute(family(ids)))}
-    _mark(session, select(OrderRow.id).where(OrderRow.id.in_(concerned)), cause, wall)
+    concerned = {*ids, *(row.neighbour_id for row in session.execute(family(session, ids)))}
+    _mark(session, select(OrderRow.id).where(among(session, OrderRow.id, concerned)), cause, wall)
 
 
 def mark_due_for_clicks(session: Session, click_ids: Iterable[str], wall: datetime) -> None:
@@ -75,17 +76,18 @@ def mark_due_for_clicks(session: Session, click_ids: Iterable[str], wall: dateti
     if not ids:
         return
     _begin_marking(session)
-    carrying = set(session.execute(select(OrderClick.order_id).where(OrderClick.click_id.in_(ids))).scalars())
+    carriers = select(OrderClick.order_id).where(among(session, OrderClick.click_id, ids))
+    carrying = set(session.execute(carriers).scalars())
     seeds = dict.fromkeys(carrying, _EVER)
     concerned = set(carrying)
-    for row in session.execute(_orders_of_visitors(ids)):
+    for row in session.execute(_orders_of_visitors(session, ids)):
         seeds[row.order_id] = min(row.at, seeds.get(row.order_id, row.at))
         concerned.update([row.order_id] if _in_time(row.placed_at, row.at) else [])
     if not seeds:
         return
-    for row in session.execute(family(sorted(seeds))):
+    for row in session.execute(family(session, seeds)):
         concerned.update([row.neighbour_id] if _in_time(row.placed_at, seeds[row.order_id]) else [])
-    _mark(session, select(OrderRow.id).where(OrderRow.id.in_(concerned)), "click", wall)
+    _mark(session, select(OrderRow.id).where(among(session, OrderRow.id, concerned)), "click", wall)
 
 
 def mark_due_for_code(session: Session, brand_id: str, normal: str, wall: datetime) -> None:
@@ -148,17 +150,17 @@ def oldest_due(session: Session) -> datetime | None:
     return session.execute(select(func.min(AttributionDue.since))).scalar()
 
 
-def family(order_ids: Iterable[str]) -> Select[*tuple[Any, ...]]:
+def family(session: Session, order_ids: Iterable[str]) -> Select[*tuple[Any, ...]]:
     """Of each order the nearest others of the same customer and brand: up to FAMILY placed earlier and FAMILY later.
 
     Columns: order_id, neighbour_id, earlier, placed_at, status, test, click_ids (the neighbour's).
     """
-    ids = list(order_ids)
-    ranked = union_all(_ranked(ids, earlier=True), _ranked(ids, earlier=False)).subquery()
+    chosen = among(session, OrderRow.id, order_ids)
+    ranked = union_all(_ranked(chosen, earlier=True), _ranked(chosen, earlier=False)).subquery()
     return select(ranked).where(ranked.c.rank <= FAMILY)
 
 
-def _ranked(order_ids: list[str], *, earlier: bool) -> Select[*tuple[Any, ...]]:
+def _ranked(chosen: ColumnElement[bool], *, earlier: bool) -> Select[*tuple[Any, ...]]:
     order, other = OrderRow, aliased(OrderRow)
     if earlier:
         side = or_(other.placed_at < order.placed_at, and_(other.placed_at == order.placed_at, other.id < order.id))
@@ -178,7 +180,7 @@ def _ranked(order_ids: list[str], *, earlier: bool) -> Select[*tuple[Any, ...]]:
             func.row_number().over(partition_by=order.id, order_by=nearest).label("rank"),
         )
         .join(other, and_(other.brand_id == order.brand_id, other.customer == order.customer))
-        .where(order.id.in_(order_ids), side)
+        .where(chosen, side)
     )
 
 
@@ -186,14 +188,14 @@ def _in_time(placed_at: datetime | None, click_at: datetime) -> bool:
     return placed_at is not None and placed_at + SKEW >= click_at
 
 
-def _orders_of_visitors(click_ids: list[str]) -> Select[*tuple[Any, ...]]:
+def _orders_of_visitors(session: Session, click_ids: list[str]) -> Select[*tuple[Any, ...]]:
     fresh, sibling = Click, aliased(Click)
     return (
         select(OrderClick.order_id, OrderRow.placed_at, fresh.at)
         .join(sibling, and_(sibling.visitor_id == fresh.visitor_id, sibling.brand_id == fresh.brand_id))
         .join(OrderClick, OrderClick.click_id == sibling.id)
         .join(OrderRow, OrderRow.id == OrderClick.order_id)
-        .where(fresh.id.in_(click_ids), fresh.visitor_id.is_not(None))
+        .where(among(session, fresh.id, click_ids), fresh.visitor_id.is_not(None))
     )
 
 
@@ -214,7 +216,7 @@ def _lock(session: Session, turns: Mapping[str, int], *, limit: int) -> list[Cla
     still_due: Select[str] = (
         select(OrderRow.id)
         .join(AttributionDue, AttributionDue.order_id == OrderRow.id)
-        .where(OrderRow.id.in_(turns))
+        .where(among(session, OrderRow.id, turns))
         .order_by(*_LONGEST_FIRST)
         .limit(limit)
         .with_for_update(skip_locked=True, of=OrderRow, key_share=True)

@@ -62,7 +62,7 @@ class Moment(types.TypeDecorator[datetime]):
 
 def moment_text(moment: datetime) -> str:
     """How SQLite keeps a time: always the same length, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 Json = types.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
