@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.credits import ModelCredits
 from tracker.domain.ids import derived_id
 from tracker.domain.journeys import Journey
 from tracker.errors import NotFound
+from tracker.ledger.bulk import insert_rows
+from tracker.ledger.database import among
 from tracker.ledger.journeys import Case
-from tracker.ledger.tables import Base, Credit, CreditSet, OrderRow, Receipt, Touch
+from tracker.ledger.tables import Credit, CreditSet, OrderRow, Receipt, Touch
 
 _NO_SYNC = {"synchronize_session": False}
 _NOT_FOUND = "no receipt of such an order"
@@ -63,14 +65,14 @@ def write(session: Session, conclusions: Sequence[Conclusion], now: datetime) ->
         return
     order_ids = [one.case.bill.order_id for one in conclusions]
     for table in (Credit, CreditSet, Touch, Receipt):
-        session.execute(delete(table).where(table.order_id.in_(order_ids)), execution_options=_NO_SYNC)
-    _insert(session, Touch, [row for one in conclusions for row in _touch_rows(one)])
+        session.execute(delete(table).where(among(session, table.order_id, order_ids)), execution_options=_NO_SYNC)
+    insert_rows(session, Touch, [row for one in conclusions for row in _touch_rows(one)])
     sets = [row for one in conclusions for row in _set_rows(one)]
-    _insert(session, CreditSet, sets)
-    _insert(session, Credit, [row for one in conclusions for row in _credit_rows(one)])
+    insert_rows(session, CreditSet, sets)
+    insert_rows(session, Credit, [row for one in conclusions for row in _credit_rows(one)])
     _seal(session, order_ids, len(sets))
     drawn = [{"order_id": one.case.bill.order_id, "body": one.receipt, "drawn_at": now} for one in conclusions]
-    _insert(session, Receipt, drawn)
+    insert_rows(session, Receipt, drawn)
     _stamp(session, conclusions, now)
 
 
@@ -87,7 +89,7 @@ def credits_of(session: Session, order_ids: Collection[str], model: str | None =
             CreditSet.currency,
         )
         .join(CreditSet, CreditSet.id == Credit.set_id)
-        .where(Credit.order_id.in_(order_ids), CreditSet.sealed.is_(True))
+        .where(among(session, Credit.order_id, order_ids), CreditSet.sealed.is_(True))
         .order_by(Credit.order_id, CreditSet.model, Credit.position)
     )
     if model is not None:
@@ -105,11 +107,6 @@ def receipt(session: Session, brand_id: str, order_id: str) -> dict[str, Any]:
     if body is None:
         raise NotFound(_NOT_FOUND)
     return body
-
-
-def _insert(session: Session, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        session.execute(insert(table.__table__), rows)  # type: ignore[arg-type]
 
 
 def _touch_rows(one: Conclusion) -> list[dict[str, Any]]:
@@ -187,7 +184,11 @@ def _credit_rows(one: Conclusion) -> list[dict[str, Any]]:
 def _seal(session: Session, order_ids: Collection[str], sets: int) -> None:
     """The last look at the money is the database's own sum over the rows as they were stored."""
     total = select(func.sum(Credit.amount)).where(Credit.set_id == CreditSet.id).scalar_subquery()
-    sealing = update(CreditSet).where(CreditSet.order_id.in_(order_ids), CreditSet.net == total).values(sealed=True)
+    sealing = (
+        update(CreditSet)
+        .where(among(session, CreditSet.order_id, order_ids), CreditSet.net == total)
+        .values(sealed=True)
+    )
     sealed = session.execute(sealing, execution_options=_NO_SYNC)
     if sealed.rowcount != sets:  # type: ignore[attr-defined]
         raise CreditsDoNotSum(f"{sets} credit sets, of which {sealed.rowcount} sum to the net value")  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ from tracker.domain.ids import is_id
 from tracker.domain.journeys import Candidate, Evidence, Kind, Sale
 from tracker.domain.orders import Status
 from tracker.domain.rules import LONGEST_WINDOW, SKEW, Rules
+from tracker.ledger.database import among
 from tracker.ledger.due import family
 from tracker.ledger.rules import Book
 from tracker.ledger.tables import Click, Code, CodeOwner, Link, OrderRow, Partner
@@ -62,7 +63,7 @@ class Trail:
 
 def load(session: Session, order_ids: Collection[str]) -> list[Case]:
     """The cases of these orders, by order id. One of which no snapshot has arrived is left out: it is none yet."""
-    query = select(*OrderRow.__table__.c).where(OrderRow.id.in_(order_ids), OrderRow.status.is_not(None))
+    query = select(*OrderRow.__table__.c).where(among(session, OrderRow.id, order_ids), OrderRow.status.is_not(None))
     orders = session.execute(query.order_by(OrderRow.id)).all()
     if not orders:
         return []
@@ -114,7 +115,7 @@ def _relatives(session: Session, order_ids: Sequence[str]) -> dict[str, Relative
     if not order_ids:
         return {}
     rows: dict[str, list[Found]] = {}
-    for row in session.execute(family(order_ids)):
+    for row in session.execute(family(session, order_ids)):
         if not row.test and row.status is not None:
             rows.setdefault(row.order_id, []).append(row)
     return {order_id: _relatives_of(found) for order_id, found in rows.items()}
@@ -135,12 +136,14 @@ def _trail(session: Session, orders: Sequence[Found], relatives: Mapping[str, Re
     carried.update(chain.from_iterable(one.click_ids for one in relatives.values()))
     trail = Trail()
     if carried:
-        trail.by_id = {click.id: click for click in session.execute(_click_query().where(Click.id.in_(carried)))}
+        trail.by_id = {
+            click.id: click for click in session.execute(_click_query().where(among(session, Click.id, carried)))
+        }
     visitors = {click.visitor_id for click in trail.by_id.values() if click.visitor_id is not None}
     if visitors:
         since = min(order.placed_at for order in orders) - LONGEST_WINDOW
         until = max(order.placed_at for order in orders) + SKEW
-        of_visitors = _click_query().where(Click.visitor_id.in_(visitors), Click.at.between(since, until))
+        of_visitors = _click_query().where(among(session, Click.visitor_id, visitors), Click.at.between(since, until))
         for click in session.execute(of_visitors):
             trail.by_visitor.setdefault(click.visitor_id, []).append(click)
     return trail
