@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from redis import Redis, RedisError
 from rq.cron import CronJob, CronScheduler
-from rq.exceptions import StopRequested
+from rq.exceptions import SchedulerNotFound, StopRequested
 from rq.utils import now
 
 from tracker import log, queue
@@ -39,8 +39,8 @@ class Scheduler(CronScheduler):
         return due
 
     def register_death(self, pipeline: object = None) -> None:
-        """Sign off, if there is still a Redis to hear it."""
-        with suppress(RedisError):
+        """Sign off, if there is still a Redis that knows us."""
+        with suppress(RedisError, SchedulerNotFound):
             super().register_death()
 
 
@@ -55,7 +55,7 @@ def main() -> None:
 def _rang(redis: Redis) -> bool:
     """Ring until something ends it; whether that was a request to stop."""
     try:
-        Scheduler(redis).start()
+        Scheduler(redis).start()  # type: ignore[no-untyped-call]
     except RedisError as error:
         log.warning("schedule_without_redis", error=type(error).__name__)
         return False
