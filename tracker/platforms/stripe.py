@@ -115,9 +115,8 @@ def parse(delivery: Delivery, shop: ShopContext) -> list[OrderEvent]:
     if read is None:
         return []
     event = _Event(kind, body.need("created", _fields.unix_moment), body.may("livemode", _fields.flag, True))
-    body.need("data", _fields.mapping)
-    body.inner("data").need("object", _fields.mapping)
-    return read(event, body.inner("data").inner("object"), shop)
+    about = Fields(body.need("data", _fields.mapping), "data.").need("object", _fields.mapping)
+    return read(event, Fields(about), shop)
 
 
 # --- what makes an order ---------------------------------------------------------------------------------------------
