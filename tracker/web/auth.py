@@ -17,6 +17,7 @@ from flask.typing import ResponseReturnValue
 from redis import Redis, RedisError
 
 from tracker import log
+from tracker.domain.addresses import client_address, truncated
 from tracker.ledger import accounts
 from tracker.ledger.accounts import Person
 from tracker.ledger.database import writing
@@ -58,14 +59,15 @@ def _add_views(blueprint: Blueprint, wiring: Wiring, throttle: Throttle) -> None
     @blueprint.post("/sign-in")
     def enter() -> ResponseReturnValue:
         email, password = request.form.get("email", "")[:400], request.form.get("password", "")
-        if not throttle.allows(email, request.remote_addr or ""):
+        address = _address(wiring)
+        if not throttle.allows(email, address):
             log.warning("sign_in_throttled")
             return _form(email=email, throttled=True), 429
         person = accounts.verify_password(wiring.sessions, email, password)
         if person is None:
             log.info("sign_in_refused")
             return _form(email=email, refused=True), 403
-        throttle.forgive(email, request.remote_addr or "")
+        throttle.forgive(email, address)
         _open(person, wiring.clock.wall())
         return redirect(_inside(request.form.get("next", "")))
 
@@ -119,6 +121,12 @@ def _open(person: Person, wall: datetime) -> None:
     session.clear()
     session.update(account=person.id, epoch=person.epoch, opened=wall.isoformat(), seen=wall.isoformat())
     log.info("signed_in", account=person.id)
+
+
+def _address(wiring: Wiring) -> str:
+    """The network that the request came from: whoever has one address of it may have them all."""
+    forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
+    return truncated(client_address(request.remote_addr or "", forwarded, wiring.settings.trusted_proxies)) or ""
 
 
 def _form(*, email: str = "", refused: bool = False, throttled: bool = False) -> str:

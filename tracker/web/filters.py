@@ -88,7 +88,8 @@ def percent(value: Fraction | float | None) -> str:
     if value is None:
         return NOTHING
     tenths = round(Fraction(value) * 1000)
-    return numbers.format_percent(Decimal(tenths).scaleb(-3), "#,##0.0 %", locale=get_locale())
+    pattern = get_locale().percent_formats[None].pattern.replace("#,##0", "#,##0.0")
+    return numbers.format_percent(Decimal(tenths).scaleb(-3), pattern, locale=get_locale())
 
 
 def integer(value: int | None) -> str:
@@ -132,7 +133,7 @@ def age(since: datetime | None, now: datetime | None = None) -> str:
     if since is None:
         return NOTHING
     passed = (now or datetime.now(UTC)) - since
-    return dates.format_timedelta(passed, threshold=1.5, locale=get_locale())
+    return dates.format_timedelta(passed, locale=get_locale())
 
 
 def size(count: int | None) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from tracker import journal, stream
 from tracker.ledger import due, inbox
-from tracker.ledger.inbox import State
+from tracker.ledger.inbox import Entry, State
 from tracker.ledger.tables import Counter, DeadLetter
 from tracker.stream import Backlog
 from tracker.wiring import Wiring
@@ -87,7 +87,7 @@ class LedgerState:
     oldest_due: datetime | None
     dead: int
     dead_letters: Sequence[Letter]
-    held: Sequence[inbox.Entry]
+    held: Sequence[Entry]
     counters: Sequence[tuple[str, str, int]]
 
 
@@ -274,7 +274,7 @@ def _ledger_state(wiring: Wiring) -> LedgerState:
             dead=session.execute(select(func.count()).select_from(DeadLetter)).scalar_one(),
             dead_letters=_dead_letters(session),
             held=held,
-            counters=list(session.execute(_COUNTERS).tuples()),
+            counters=list(session.execute(_COUNTERS).all()),
         )
 
 

@@ -30,6 +30,7 @@ from tracker.wiring import Wiring
 _PACKAGE = Path(__file__).parent.parent
 _KEPT = ("brand", "from", "to", "model")  # what a link from page to page carries on
 _ORDERS_A_PAGE = 50
+_BRIEF = ("partner", "channel", "revenue", "orders", "opened", "assisted", "closed", "clicks", "cvr")
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
@@ -193,7 +194,7 @@ class Names:
         """The names of a brand's things."""
 
         def named(query: Select[str, str]) -> dict[str, str]:
-            return dict(session.execute(query).tuples().all())
+            return dict(session.execute(query).all())
 
         return cls(
             partners=named(select(Partner.id, Partner.name).where(Partner.brand_id == brand_id).order_by(Partner.name)),
@@ -255,8 +256,7 @@ def _entry(title: str, href: str) -> Entry:
 
 def _to(endpoint: str, *, query: Mapping[str, str | None] | None = None, **values: str) -> str:
     """The URL of a page in the present state of brand, days and model, with `query` over it."""
-    view: View | None = g.get("view")
-    state = {name: value for name, value in view.state().items() if name in _KEPT} if view else {}
+    state = {name: request.args.get(name) for name in _KEPT} if "view" in g else {}
     kept = {name: value for name, value in {**state, **(query or {})}.items() if value}
     return url_for(endpoint, **cast("dict[str, Any]", values)) + (f"?{urlencode(kept)}" if kept else "")
 
@@ -283,12 +283,13 @@ def _href_of(row: Row, key: str) -> str | None:
 
 def _overview(session: Session, view: View) -> dict[str, object]:
     """What the overview shows: four reports and the latest orders."""
-    days = view.run(session, "days")
+    days, partners = view.run(session, "days"), view.run(session, "partners")
     orders, _ = orders_page(session, view.brand.id, limit=8, model=view.scope.model, where=_in_scope(view.scope))
     return {
         "overview": view.run(session, "overview"),
         "channels_report": view.run(session, "channels"),
-        "partners": view.run(session, "partners"),
+        "partners": partners,
+        "partner_columns": [column for column in partners.columns if column.key in _BRIEF],
         "chart": charts.of_days(days),
         "orders": orders,
         "names": Names.of(session, view.brand.id),

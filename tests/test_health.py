@@ -1,0 +1,139 @@
+"""Health says what waits, what is lost and what is wrong, to machines without secrets and to people with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.desk import Desk, opened_desk, settings_of
+from tests.sample_books import Books, write_books
+from tracker import stream
+from tracker.journal import Journal, Losses
+from tracker.ledger.database import writing
+from tracker.ledger.tables import AttributionDue, Counter, DeadLetter, InboxRow
+from tracker.web import health
+from workers import heartbeat
+
+
+@pytest.fixture
+def desk(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Desk]:
+    with opened_desk(settings_of(sqlite_url, redis_url, tmp_path / "state")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def books(desk: Desk) -> Books:
+    with writing(desk.wiring.sessions) as session:
+        return write_books(session)
+
+
+def test_a_live_process_says_so(desk: Desk) -> None:
+    assert desk.get("/health/live").json == {"status": "ok"}
+
+
+def test_ready_names_what_works_and_tells_nothing_else(desk: Desk) -> None:
+    answer = desk.get("/health/ready")
+    assert (answer.status_code, answer.json) == (
+        200,
+        {"status": "ok", "journal": True, "database": True, "redis": True},
+    )
+
+
+def test_without_redis_or_sql_we_are_degraded_and_still_take_everything(tmp_path: Path) -> None:
+    settings = settings_of("postgresql://nobody@127.0.0.1:1/none", "unix:///nowhere/redis.sock", tmp_path)
+    with opened_desk(settings, account=False) as desk:
+        answer = desk.get("/health/ready")
+        page = health.examine(desk.wiring)
+    assert (answer.status_code, answer.json) == (
+        200,
+        {"status": "degraded", "journal": True, "database": False, "redis": False},
+    )
+    assert set(page.troubles()) >= {"redis_down", "ledger_down"}
+
+
+def test_a_journal_that_cannot_be_written_is_not_ready(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_writable", lambda _folder: False)
+    answer = desk.get("/health/ready")
+    assert (answer.status_code, answer.json and answer.json["status"]) == (503, "unavailable")
+    assert "journal_unwritable" in health.examine(desk.wiring).troubles()
+
+
+def test_all_is_well_with_an_idle_installation(desk: Desk) -> None:
+    assert health.examine(desk.wiring).troubles() == []
+
+
+def test_the_journal_s_segments_bytes_age_and_losses_are_told(desk: Desk) -> None:
+    folder = desk.wiring.settings.journal_folder
+    journal, losses = Journal(folder, "clicks"), Losses(folder, "clicks")
+    journal.append(b"x" * 91)
+    losses.add(3)
+    (found,) = health.examine(desk.wiring).journals
+    journal.close()
+    losses.close()
+    assert (found.name, found.segments, found.bytes, found.lost) == ("clicks", 1, 101, 3)
+    assert found.oldest is not None
+    assert datetime.now(UTC) - found.oldest < timedelta(minutes=1)
+
+
+def test_the_stream_the_processes_and_the_policy_are_told(desk: Desk) -> None:
+    stream.ship(desk.wiring.redis, [b"one", b"two"])
+    with heartbeat(desk.wiring.redis, "clicks"):
+        while not desk.wiring.redis.keys("heartbeat:*"):
+            pass
+        found = health.examine(desk.wiring).redis
+    assert found is not None
+    assert (found.stream.length, found.policy, found.persistent) == (1, "noeviction", True)
+    assert [process.kind for process in found.processes] == ["clicks"]
+
+
+def test_a_redis_that_evicts_or_forgets_is_a_trouble(desk: Desk, redis_url: str) -> None:
+    with Redis.from_url(redis_url) as redis:
+        redis.config_set("maxmemory-policy", "allkeys-lru")
+        redis.config_set("appendonly", "no")
+        troubles = health.examine(desk.wiring).troubles()
+        redis.config_set("maxmemory-policy", "noeviction")
+        redis.config_set("appendonly", "yes")
+    assert troubles == ["redis_evicts", "redis_forgets"]
+
+
+def test_what_waits_too_long_or_failed_is_shown_with_its_reason(desk: Desk, books: Books) -> None:
+    old = datetime.now(UTC) - timedelta(hours=1)
+    with writing(desk.wiring.sessions) as session:
+        for state, error in (("pending", None), ("quarantined", "not an order: no currency")):
+            session.add(delivery(books, state, error, old))
+        session.add(AttributionDue(order_id=books["A1"], turn=1, cause="click", since=old))
+        session.add(DeadLetter(id="d" * 32, source="clicks", payload=b"secret-payload", error="bad line", at=old))
+        session.add(Counter(name="clicks_lost", host="web-1", value=2, updated_at=old))
+    assert health.examine(desk.wiring).troubles() == [
+        "inbox_waiting",
+        "deliveries_held",
+        "attribution_waiting",
+        "dead_letters",
+    ]
+    desk.sign_in()
+    page = desk.get("/system").text
+    for told in ("not an order: no currency", "bad line", "clicks lost", "1 hour"):
+        assert told in page
+    assert "secret-payload" not in page
+    assert "secret-header" not in page
+
+
+def delivery(books: Books, state: str, error: str | None, at: datetime) -> InboxRow:
+    return InboxRow(
+        id=books[f"delivery {state}"],
+        shop_id=books["shop"],
+        dedupe_key=state,
+        topic="orders/paid",
+        headers={"x": "secret-header"},
+        body=b"secret-payload",
+        body_digest="",
+        state=state,
+        error=error,
+        attempts=1,
+        received_at=at,
+        due_at=at,
+    )
