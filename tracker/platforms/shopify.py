@@ -258,7 +258,7 @@ def _figures(body: Fields, prefix: str, currency: str) -> Amounts:
     if subtotal is None:
         goods = total - tax - shipping
     else:
-        goods = subtotal - (tax - shipping_tax) if body.values.get("taxes_included") is True else subtotal
+        goods = subtotal - max(tax - shipping_tax, Decimal(0)) if _with_tax(body) else subtotal
     return Amounts(
         total=body.minor(total_name, total, currency),
         goods=max(body.minor(f"{prefix}subtotal_price", goods, currency), 0),
@@ -266,6 +266,10 @@ def _figures(body: Fields, prefix: str, currency: str) -> Amounts:
         shipping=body.minor(f"{prefix}shipping", shipping, currency),
         discount=body.minor("discounts", _shop_amount(body, f"{prefix}total_discounts") or Decimal(0), currency),
     )
+
+
+def _with_tax(body: Fields) -> bool:
+    return body.values.get("taxes_included") is True
 
 
 def _shipping(body: Fields, prefix: str) -> tuple[Decimal, Decimal]:
@@ -279,7 +283,7 @@ def _shipping(body: Fields, prefix: str) -> tuple[Decimal, Decimal]:
         charged = _shop_amount(body, "total_shipping_price")
     if charged is None:
         charged = sum((_shop_amount(line, "discounted_price") or Decimal(0) for line in lines), Decimal(0))
-    return (charged - tax if body.values.get("taxes_included") is True else charged), tax
+    return (charged - tax if _with_tax(body) else charged), tax
 
 
 def _received(body: Fields, amounts: Amounts, currency: str) -> Amounts:
