@@ -127,8 +127,10 @@ def remove_secret(desk: Desk, shop_id: str, secret_id: str) -> ShopView:
     secrets = _in_force(desk, shop)
     box = seal(desk.secret_key)
     found = [secret for secret in secrets if secret_id in (secret.id, secret.hint, box.open(secret.sealed))]
-    if len(found) != 1:
-        raise NotFound("no such secret" if not found else "several secrets end like this: give the id")
+    if not found:
+        raise NotFound("no such secret")
+    if len(found) > 1:
+        raise BadInput("secret", f"several end like this, say which by id: {', '.join(one.id for one in found)}")
     if len(secrets) == 1:
         raise Conflict("this is the shop's only secret: add the new one first, or disable the shop")
     catalog.change(desk.session, found[0], {"removed_at": desk.now})

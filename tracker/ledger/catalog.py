@@ -38,8 +38,8 @@ def insert_new(session: Session, table: type[Base], **values: Any) -> bool:
     """Insert a row unless a unique constraint says that it is there already; whether it was inserted."""
     insert = insert_postgresql if is_postgresql(session) else insert_sqlite
     assert isinstance(table.__table__, Table)
-    result = session.connection().execute(insert(table.__table__).values(**values).on_conflict_do_nothing())
-    return result.rowcount == 1
+    statement = insert(table.__table__).values(**values).on_conflict_do_nothing()
+    return session.connection().execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def one(session: Session, table: type[T], brand_id: str, row_id: str, *, lock: bool = False) -> T:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any, cast
 
 from apiflask import APIBlueprint, APIFlask
@@ -12,6 +14,7 @@ from tracker.web.api._doors import IDEMPOTENCY_HEADER
 from tracker.web.api._problems import MEDIA_TYPE, Problem
 
 PATH = "/openapi.json"
+_REFERENCE = "#/components/schemas/{model}"
 _SCHEME = "key"
 _COMMON = {"400": "Bad request", "401": "No key, or one that opens nothing", "503": "The ledger does not answer"}
 _WRITING = {"409": "Conflict", "413": "Too large", "415": "Not JSON"}
@@ -28,9 +31,8 @@ Json = dict[str, Any]
 
 def register(app: APIFlask, blueprint: APIBlueprint, settings: Settings) -> None:
     """Add the document's route; anyone may read it."""
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/Problem.{model}")
-    nested = {f"Problem.{name}": schema for name, schema in problem.pop("$defs").items()}
-    app.config.update(HTTP_ERROR_SCHEMA=problem, VALIDATION_ERROR_SCHEMA=problem)
+    # Only a placeholder: every error answer gets our own schema below.
+    app.config.update(HTTP_ERROR_SCHEMA={"type": "object"}, VALIDATION_ERROR_SCHEMA={"type": "object"})
     app.servers = [{"url": settings.public_url}]
     app.security_schemes = {_SCHEME: {"type": "http", "scheme": "bearer", "description": "`tracker key add`"}}
     app.description = "Catalog, orders, receipts and reports of the brand whose key is sent."
@@ -38,21 +40,46 @@ def register(app: APIFlask, blueprint: APIBlueprint, settings: Settings) -> None
     @app.get(f"{blueprint.url_prefix}{PATH}", endpoint="api_document")
     @app.doc(hide=True)
     def read_document() -> Response:
-        return jsonify(_finished(cast(Json, app.spec), str(blueprint.url_prefix), nested))
+        _leave_out_plain_blueprints(app)
+        return jsonify(_finished(cast(Json, app.spec), str(blueprint.url_prefix)))
 
 
-def _finished(spec: Json, prefix: str, nested: Json) -> Json:
+def _leave_out_plain_blueprints(app: APIFlask) -> None:
+    """APIFlask asks every blueprint that has a before-request function for an attribute that Flask's own lack."""
+    for blueprint in app.blueprints.values():
+        if not hasattr(blueprint, "enable_openapi"):
+            blueprint.enable_openapi = False  # type: ignore[attr-defined]
+
+
+def _finished(spec: Json, prefix: str) -> Json:
     paths = {path: operations for path, operations in spec["paths"].items() if path.startswith(prefix)}
     for operations in paths.values():
         for method, operation in operations.items():
             _finish(operation, writes=method != "get")
-    schemas = {**spec["components"]["schemas"], **nested, "Problem": spec["components"]["schemas"]["HTTPError"]}
-    for name in ("HTTPError", "ValidationError"):
-        schemas.pop(name, None)
-    components = {"schemas": schemas, "securitySchemes": spec["components"]["securitySchemes"]}
     tags = sorted({tag for operations in paths.values() for one in operations.values() for tag in one["tags"]})
-    return {**spec, "paths": paths, "components": components, "tags": [{"name": tag} for tag in tags],
-            "security": [{_SCHEME: []}]}  # fmt: skip
+    return _with_short_names(
+        {
+            **spec,
+            "paths": paths,
+            "components": {**spec["components"], "schemas": _schemas(spec["components"]["schemas"])},
+            "tags": [{"name": tag} for tag in tags],
+            "security": [{_SCHEME: []}],
+        }
+    )
+
+
+def _schemas(found: Json) -> Json:
+    """Every schema once: APIFlask names what is nested in a model after it (`LinkPage.LinkView`), model by model."""
+    problem = Problem.model_json_schema(ref_template=_REFERENCE)
+    ours = {name: schema for name, schema in found.items() if name not in ("HTTPError", "ValidationError")}
+    nested = {name.rpartition(".")[2]: schema for name, schema in ours.items()}
+    return {**nested, **problem.pop("$defs"), "Problem": problem}
+
+
+def _with_short_names(spec: Json) -> Json:
+    """The document with its references led to the schemas' own names."""
+    text = re.sub(r"(#/components/schemas/)[A-Za-z0-9]+\.", r"\1", json.dumps(spec))
+    return cast(Json, json.loads(text))
 
 
 def _finish(operation: Json, *, writes: bool) -> None:

@@ -13,7 +13,7 @@ from flask import Response, request
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from tracker import log
 from tracker.catalog.fields import Output, problems
@@ -51,7 +51,7 @@ def problem(
         detail=detail or title,
         errors=tuple(FieldProblem(field=field, message=message) for field, message in errors),
     )
-    return Response(json.dumps(body.model_dump()), status, headers, mimetype=MEDIA_TYPE)
+    return Response(json.dumps(body.model_dump(), ensure_ascii=False), status, headers, mimetype=MEDIA_TYPE)
 
 
 def register(app: APIFlask, blueprint: APIBlueprint) -> None:
@@ -71,8 +71,7 @@ def _finished(response: Response) -> Response:
     if not request.path.startswith(PREFIX):
         return response
     if response.status_code >= 400 and response.mimetype != MEDIA_TYPE:
-        kept = {name: response.headers[name] for name in ("Allow", "Retry-After") if name in response.headers}
-        response = problem(response.status_code, headers=kept)
+        response = problem(response.status_code, headers=_allowed(request.routing_exception))
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"
@@ -108,9 +107,12 @@ def _of_input(error: HTTPError) -> Response:
 
 
 def _of_http(error: HTTPException) -> Response:
-    allow = getattr(error, "valid_methods", None)
-    headers = {"Allow": ", ".join(sorted(allow))} if allow else None
-    return problem(error.code or 500, error.description or "", headers=headers)
+    return problem(error.code or 500, error.description or "")
+
+
+def _allowed(error: HTTPException | None) -> dict[str, str]:
+    methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    return {"Allow": ", ".join(sorted(methods))} if methods else {}
 
 
 def _of_conflict(_error: DBAPIError) -> Response:
