@@ -30,6 +30,14 @@ from tracker.wiring import Wiring
 _PACKAGE = Path(__file__).parent.parent
 _KEPT = ("brand", "from", "to", "model")  # what a link from page to page carries on
 _ORDERS_A_PAGE = 50
+OVERVIEW, ORDERS, SYSTEM = "Overview", "Orders", "System"
+_CONNECT, _PROMOTE, _SHARE, _TRY = (
+    "Connect a shop: its orders come by webhook.",
+    "Add a partner: an influencer or an affiliate.",
+    "Give the partner a link to share.",
+    "Open the link once: the click shows here within seconds.",
+)
+SENTENCES = (OVERVIEW, ORDERS, SYSTEM, _CONNECT, _PROMOTE, _SHARE, _TRY)
 _BRIEF = ("partner", "channel", "revenue", "orders", "opened", "assisted", "closed", "clicks", "cvr")
 
 
@@ -243,10 +251,10 @@ def _menu() -> list[Entry]:
         name: report.TITLE for name, report in _shape.in_menu_order().items() if name not in ("overview", "orders")
     }
     return [
-        _entry("Overview", _to("pages.overview")),
+        _entry(OVERVIEW, _to("pages.overview")),
         *(_entry(title, _to("pages.report", name=name)) for name, title in reports.items()),
-        _entry("Orders", _to("pages.orders")),
-        _entry("System", _to("pages.system")),
+        _entry(ORDERS, _to("pages.orders")),
+        _entry(SYSTEM, _to("pages.system")),
     ]
 
 
@@ -348,10 +356,10 @@ def _steps(session: Session, brand: Brand) -> list[tuple[str, str]]:
     """What is still missing before a sale can be credited: a sentence and the command for it."""
     name = f'"{brand.name}"'
     steps = (
-        (Shop, "Connect a shop: its orders come by webhook.", f"tracker shop add --brand {name} --platform shopify"),
-        (Partner, "Add a partner: an influencer or an affiliate.", f"tracker partner add --brand {name} --name …"),
-        (Link, "Give the partner a link to share.", f"tracker link add --brand {name} --partner … --url https://…"),
-        (Click, "Open the link once: the click shows here within seconds.", ""),
+        (Shop, _CONNECT, f"tracker shop add --brand {name} --platform shopify"),
+        (Partner, _PROMOTE, f"tracker partner add --brand {name} --name …"),
+        (Link, _SHARE, f"tracker link add --brand {name} --partner … --url https://…"),
+        (Click, _TRY, ""),
     )
     return [
         (sentence, command)

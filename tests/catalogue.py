@@ -1,0 +1,95 @@
+"""Every sentence that a page may show, and the French catalogue: `python -m tests.catalogue` brings it up to date.
+
+Sentences stand in templates, in `_()` of the web's modules, and as constants of pure modules that templates pass
+through `_()`. A new one gets an empty translation, which a test refuses until it is filled in.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from tracker.domain import journeys
+from tracker.reports import _shape
+from tracker.web import filters, health, pages
+
+ROOT = Path(__file__).parent.parent
+FRENCH = ROOT / "tracker" / "translations" / "fr" / "LC_MESSAGES" / "messages.po"
+
+# No date and no name: the file changes only with what it says.
+_HEADER = b"""msgid ""
+msgstr ""
+"Language: fr\\n"
+"Plural-Forms: nplurals=2; plural=(n > 1);\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+
+"""
+
+Message = str | tuple[str, str]
+
+
+def messages() -> list[Message]:
+    """Every sentence, in a stable order; a pair is singular and plural."""
+    found = dict.fromkeys([*_in_templates(), *_in_modules(), *_constants()])
+    return sorted(found, key=lambda message: message if isinstance(message, str) else message[0])
+
+
+def french() -> Catalog:
+    """The French catalogue as people edit it."""
+    with FRENCH.open("rb") as file:
+        return read_po(file, locale="fr")
+
+
+def _in_templates() -> Iterator[Message]:
+    yield from _extracted(ROOT / "templates", "**.html", "jinja2.ext:babel_extract")
+
+
+def _in_modules() -> Iterator[Message]:
+    yield from _extracted(ROOT / "tracker" / "web", "**.py", "python")
+
+
+def _extracted(folder: Path, pattern: str, method: str) -> Iterator[Message]:
+    for _file, _line, message, _comments, _context in extract_from_dir(folder, [(pattern, method)]):
+        yield message if isinstance(message, str) else (message[0], message[1])
+
+
+def _constants() -> Iterator[str]:
+    for report in _shape.reports().values():
+        yield from (report.TITLE, report.DESCRIPTION)
+        yield from (text for column in report.COLUMNS for text in (column.title, column.help) if text)
+    yield from _shape.model_titles().values()
+    yield from filters.WORDS.values()
+    yield from health.TROUBLES.values()
+    yield from pages.SENTENCES
+    yield from journeys.SENTENCES.values()
+    yield from journeys.RULE_SENTENCES.values()
+
+
+def update() -> None:
+    """Add what is new, drop what is gone, compile."""
+    old = french() if FRENCH.exists() else Catalog(locale="fr")
+    fresh = Catalog(locale="fr", fuzzy=False)
+    for message in messages():
+        known = old.get(message if isinstance(message, str) else message[0])
+        fresh.add(message, known.string if known else None)
+    buffer = io.BytesIO()
+    write_po(buffer, fresh, omit_header=True, width=110, include_lineno=False)
+    FRENCH.write_bytes(_HEADER + buffer.getvalue())
+    FRENCH.with_suffix(".mo").write_bytes(compiled())
+
+
+def compiled() -> bytes:
+    """The catalogue as the running service reads it."""
+    buffer = io.BytesIO()
+    write_mo(buffer, french())
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    update()
