@@ -42,7 +42,6 @@ FAMILY = 20
 
 
 _MARKERS = 7201984  # advisory lock: shared by markers until they commit, taken and given back by drainers
-_LONGEST_FIRST = (AttributionDue.since, AttributionDue.order_id)
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -102,14 +101,14 @@ def claim_due(session: Session, limit: int) -> list[Claim]:
 
     Call it first in a `writing` transaction, read facts only afterwards, and `settle` before the commit.
     """
-    longest = select(AttributionDue.order_id, AttributionDue.turn).order_by(*_LONGEST_FIRST).limit(limit * 4)
+    longest = select(AttributionDue.order_id, AttributionDue.turn).order_by(AttributionDue.since).limit(limit * 4)
     found = {row.order_id: row.turn for row in session.execute(longest)}
     return _lock(session, found, limit=limit) if found else []
 
 
 def longest_due(session: Session, limit: int) -> list[str]:
     """The orders that wait longest to be credited, unlocked."""
-    return list(session.execute(select(AttributionDue.order_id).order_by(*_LONGEST_FIRST).limit(limit)).scalars())
+    return list(session.execute(select(AttributionDue.order_id).order_by(AttributionDue.since).limit(limit)).scalars())
 
 
 def claim_order(session: Session, order_id: str) -> Claim | None:
@@ -217,7 +216,7 @@ def _lock(session: Session, turns: Mapping[str, int], *, limit: int) -> list[Cla
         select(OrderRow.id)
         .join(AttributionDue, AttributionDue.order_id == OrderRow.id)
         .where(among(session, OrderRow.id, turns))
-        .order_by(*_LONGEST_FIRST)
+        .order_by(AttributionDue.since)
         .limit(limit)
         .with_for_update(skip_locked=True, of=OrderRow, key_share=True)
     )
