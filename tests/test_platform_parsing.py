@@ -59,10 +59,8 @@ def order(platform: str, **changes: Any) -> Order:
 def nested(name: str, field: str, value: object, **more: object) -> dict[str, Any]:
     """The platform's order with that field changed, wherever the platform keeps it."""
     payload = ORDERS[name]()
-    inner = {"stripe": lambda: payload["data"]["object"], "standard": lambda: payload["data"]}.get(
-        name, lambda: payload
-    )()
-    inner.update({field: value, **more})
+    inner = payload["data"] if name in ("stripe", "standard") else payload
+    (inner["object"] if name == "stripe" else inner).update({field: value, **more})
     return payload
 
 

@@ -51,7 +51,7 @@ def signed(name: str) -> Delivery:
 
 
 def platform(name: str) -> Platform:
-    return PLATFORMS[name]  # type: ignore[return-value]
+    return PLATFORMS[name]
 
 
 def refused(name: str, sent: Delivery, *secrets: str, wall: datetime = RECEIVED) -> None:

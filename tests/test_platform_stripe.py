@@ -189,7 +189,7 @@ def test_a_session_that_tells_shipping_only_in_its_details_is_read() -> None:
     ],
 )
 def test_stripes_minor_units_become_iso_4217s(currency: str, amount: int, units: int) -> None:
-    plain = {"total_details": {}, "shipping_cost": None, "currency": currency}
+    plain: dict[str, Any] = {"total_details": {}, "shipping_cost": None, "currency": currency}
     order = folded(completed(amount_total=amount, **plain))
     assert (order.currency, order.total, order.net) == (currency.upper(), units, units)
 
@@ -261,6 +261,6 @@ def test_a_lost_dispute_takes_the_money_and_a_won_one_returns_it() -> None:
 
 
 def test_a_refund_of_a_zero_decimal_currency_is_in_the_same_units_as_its_order() -> None:
-    plain = {"total_details": {}, "shipping_cost": None, "currency": "isk"}
+    plain: dict[str, Any] = {"total_details": {}, "shipping_cost": None, "currency": "isk"}
     order = folded(completed(amount_total=500000, **plain), refunded(250000, DAY, currency="isk"))
     assert (order.total, order.refunded) == (5000, 2500)

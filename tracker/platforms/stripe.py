@@ -8,6 +8,9 @@ ids, a promo code or an `order_id`), since invoices make PaymentIntents too.
 
 `amount_refunded` of a charge is cumulative and counts a refund from its creation, pending or not; so do we, until it
 fails. A dispute takes the money like a refund, and gives it back when it is won.
+
+Since API version 2025-03-31 a charge no longer names its invoice, so the refund of a subscription's payment waits,
+visibly, under its PaymentIntent (an endpoint set to an older version has no such gap).
 """
 
 from __future__ import annotations
