@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import cast
 
 import click
 from redis import Redis
@@ -24,7 +25,7 @@ from tracker.supervise import Program, Supervisor, python
 
 # A predecessor that was killed takes its Redis along within milliseconds; give it that long to let go of the folder.
 _PATIENCE_WITH_PREDECESSOR = 3.0
-_START_DEADLINE = 60.0
+_START_DEADLINE = 120.0
 
 WORKERS = ("clicks", "orders", "attribution", "housekeeping", "schedule")
 
@@ -87,12 +88,12 @@ def _lock(descriptor: int, state: Path) -> None:
 
 def redis_concerns(redis: Redis) -> list[str]:
     """What is wrong with the way this Redis keeps what it is given, for people; empty where all is well."""
-    info = redis.info()
+    info = cast("dict[str, object]", redis.info())
     concerns = []
     if info.get("maxmemory_policy", "noeviction") != "noeviction":
         concerns.append("it evicts keys when memory is short: set maxmemory-policy noeviction")
     if not info.get("aof_enabled"):
-        concerns.append("it forgets on restart what it was given since its last save: set appendonly yes")
+        concerns.append("a restart takes it back to its last snapshot, if any: set appendonly yes")
     return concerns
 
 

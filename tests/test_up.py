@@ -1,0 +1,167 @@
+"""`tracker up`: from an empty folder to pages that answer, and back to nothing running."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.conftest import server_folder
+from tracker.cli.up import only_one, redis_concerns
+from tracker.cli.web import require_free_port
+from tracker.errors import BadSetting, Conflict
+from tracker.settings import Settings
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def short_path() -> Path:
+    """A folder short enough for a unix socket in it."""
+    path = server_folder() / f"up-{os.urandom(3).hex()}"
+    path.mkdir()
+    return path
+
+
+def environment(state: Path, port: int) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYTHONPATH")}
+    return kept | {"TRACKER_STATE": str(state), "PORT": str(port), "LOG_LEVEL": "warning"}
+
+
+class Up:
+    """A running `tracker up` and what it has printed."""
+
+    def __init__(self, state: Path, port: int) -> None:
+        self.log = state.parent / f"{state.name}.log"
+        self.port = port
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tracker", "up"], env=environment(state, port), stdout=output, stderr=output
+            )
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def waits_for(self, text: str, seconds: float = 90.0) -> str:
+        end = time.monotonic() + seconds
+        while text not in self.text and time.monotonic() < end and self.process.poll() is None:
+            time.sleep(0.05)
+        assert text in self.text, self.text
+        return self.text
+
+    def family(self) -> list[int]:
+        """The processes that this one has started."""
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, check=True)
+        return [int(pid) for pid in listed.stdout.split()]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@contextmanager
+def running(state: Path, port: int) -> Iterator[Up]:
+    up = Up(state, port)
+    try:
+        yield up
+    finally:
+        if up.process.poll() is None:
+            up.process.kill()
+        up.process.wait()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_an_empty_folder_becomes_an_installation_that_answers_and_stops_without_a_trace(
+    short_path: Path, free_port: int
+) -> None:
+    state = short_path / "s"
+    with running(state, free_port) as up:
+        said = up.waits_for("tracker is up at")
+        assert f"http://127.0.0.1:{free_port}" in said
+        assert re.search(r"sign in +admin@localhost, password \S{12,} ", said)
+        connection = http.client.HTTPConnection("127.0.0.1", free_port, timeout=10)
+        connection.request("GET", "/health/ready")
+        assert json.load(connection.getresponse())["status"] == "ok"
+        connection.close()
+        children = up.family()
+        assert len(children) == 8
+        assert up.stop() == 0
+        assert not [pid for pid in children if is_alive(pid)]
+        assert "ended with" not in up.text
+        assert "refused to gracefully stop" not in up.text
+    with running(state, free_port) as again:
+        said = again.waits_for("tracker is up at")
+        assert "password" not in said
+        children = again.family()
+        again.process.kill()
+        again.process.wait()
+        assert not [pid for pid in children if is_alive(pid)]
+
+
+def test_a_state_folder_has_one_installation(tmp_path: Path) -> None:
+    with only_one(tmp_path), pytest.raises(Conflict, match="already runs"), only_one(tmp_path):
+        pass
+    with only_one(tmp_path):
+        pass
+
+
+def test_the_folder_stays_locked_while_a_process_that_must_not_run_twice_lives(tmp_path: Path) -> None:
+    with only_one(tmp_path) as lock:
+        heir = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=-1, pass_fds=[lock])
+    with pytest.raises(Conflict), only_one(tmp_path):
+        pass
+    assert heir.stdin is not None
+    heir.stdin.close()
+    heir.wait()
+    with only_one(tmp_path):
+        pass
+
+
+def test_a_port_that_somebody_has_is_named_at_start(tmp_path: Path, free_port: int) -> None:
+    settings = Settings.from_env({"TRACKER_STATE": str(tmp_path), "PORT": str(free_port)})
+    require_free_port(settings)
+    with socket.socket() as somebody:
+        somebody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        somebody.bind(("127.0.0.1", free_port))
+        somebody.listen()
+        with pytest.raises(BadSetting, match=f"PORT: cannot listen on 127.0.0.1:{free_port}"):
+            require_free_port(settings)
+
+
+def test_a_redis_that_evicts_or_forgets_is_warned_about(redis_url: str) -> None:
+    with Redis.from_url(redis_url) as redis:
+        assert redis_concerns(redis) == []
+        redis.config_set("maxmemory-policy", "allkeys-lru")
+        redis.config_set("appendonly", "no")
+        try:
+            evicts, forgets = redis_concerns(redis)
+        finally:
+            redis.config_set("maxmemory-policy", "noeviction")
+            redis.config_set("appendonly", "yes")
+    assert "noeviction" in evicts
+    assert "appendonly" in forgets
