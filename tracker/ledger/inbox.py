@@ -82,13 +82,19 @@ class Entry:
     due_at: datetime
 
 
-def known_shops(session: Session) -> list[KnownShop]:
-    """Every shop with the secrets in force, the oldest secret first."""
+def known_shops(session: Session, token: str | None = None) -> list[KnownShop]:
+    """The shop of that token, or every shop; with the secrets in force, the oldest first."""
+    mine = [] if token is None else [Shop.token == token]
     sealed: dict[str, list[tuple[str, bytes]]] = {}
-    secrets = select(ShopSecret.shop_id, ShopSecret.id, ShopSecret.sealed).where(ShopSecret.removed_at.is_(None))
-    for secret in session.execute(secrets.order_by(ShopSecret.id)):
+    secrets = (
+        select(ShopSecret.shop_id, ShopSecret.id, ShopSecret.sealed)
+        .join(Shop, Shop.id == ShopSecret.shop_id)
+        .where(ShopSecret.removed_at.is_(None), *mine)
+        .order_by(ShopSecret.id)
+    )
+    for secret in session.execute(secrets):
         sealed.setdefault(secret.shop_id, []).append((secret.id, secret.sealed))
-    shops = select(Shop.id, Shop.brand_id, Shop.platform, Shop.token, Shop.disabled_at)
+    shops = select(Shop.id, Shop.brand_id, Shop.platform, Shop.token, Shop.disabled_at).where(*mine)
     return [
         KnownShop(
             id=shop.id,
@@ -98,7 +104,7 @@ def known_shops(session: Session) -> list[KnownShop]:
             disabled=shop.disabled_at is not None,
             secrets=tuple(sealed.get(shop.id, ())),
         )
-        for shop in session.execute(shops)
+        for shop in session.execute(shops.order_by(Shop.id))
     ]
 
 

@@ -1,7 +1,7 @@
 """Shops and their opened secrets live in memory: a delivery can be verified while SQL is down.
 
-They are read again every few seconds, at once for what is not known. A sealed copy in the state folder serves a process
-that starts while SQL is down. Secrets are in the clear nowhere but in memory.
+They are read again every few seconds, and one of them at once where what we know does not fit. A sealed copy in the
+state folder serves a process that starts while SQL is down. Secrets are in the clear nowhere but in memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from tracker.ledger.inbox import KnownShop
 from tracker.sealing import seal
 
 _FRESH = 3.0
-_MISS_EVERY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,12 @@ class OpenShop:
 
 
 class Shops:
-    """Shops by the token of their webhook URL. Safe to share between threads."""
+    """Shops by the token of their webhook URL. Safe to share between threads.
 
-    def __init__(self, read: Callable[[], Sequence[KnownShop]], state: Path, secret_key: str) -> None:
+    `read(token)` gives the shop of a token, `read(None)` all of them; it raises Unavailable.
+    """
+
+    def __init__(self, read: Callable[[str | None], Sequence[KnownShop]], state: Path, secret_key: str) -> None:
         self._read = read
         self._copy = state / "shops.sealed"
         self._secrets = seal(secret_key)
@@ -57,44 +59,39 @@ class Shops:
         self._shops: dict[str, OpenShop] = {}
         self._rows: Sequence[KnownShop] | None = None
         self._read_at = -_FRESH
-        self._current = False
 
     def find(self, token: str) -> OpenShop | None:
         """The shop of that token. Raises Unavailable for one we do not know while we cannot ask."""
-        self._renew(_FRESH)
+        self._renew()
         shop = self._shops.get(token)
         return shop if shop is not None else self.again(token)
 
     def again(self, token: str) -> OpenShop | None:
-        """The same after looking anew, twice a second at most. Raises Unavailable where that is not possible."""
-        self._renew(_MISS_EVERY)
-        if not self._current:
-            raise Unavailable("shops cannot be read now")
-        return self._shops.get(token)
+        """The shop as it is at this moment. Raises Unavailable while we cannot ask."""
+        rows = self._read(token)
+        return self._opened(rows[0]) if rows else None
 
-    def _renew(self, age: float) -> None:
-        """Read again what is older than `age` seconds. While SQL is down what we have must do."""
-        if time.monotonic() - self._read_at < age:
+    def _renew(self) -> None:
+        """Read all of them again after a few seconds. While SQL is down what we have must do."""
+        if time.monotonic() - self._read_at < _FRESH:
             return
         with self._lock:
-            if time.monotonic() - self._read_at < age:
+            if time.monotonic() - self._read_at < _FRESH:
                 return
             try:
-                rows = self._read()
-                self._current = True
+                self._take(self._read(None), to_copy=True)
             except Unavailable as error:
                 log.warning("shops_not_read", error=type(error).__name__)
-                self._current = False
-                rows = self._rows if self._rows is not None else self._from_copy()
-            self._take(rows)
+                if self._rows is None:
+                    self._take(self._from_copy(), to_copy=False)
             self._read_at = time.monotonic()
 
-    def _take(self, rows: Sequence[KnownShop]) -> None:
+    def _take(self, rows: Sequence[KnownShop], *, to_copy: bool) -> None:
         if rows == self._rows:
             return
         self._shops = {row.token: self._opened(row) for row in rows}
         self._rows = rows
-        if self._current:
+        if to_copy:
             self._to_copy(rows)
 
     def _opened(self, row: KnownShop) -> OpenShop:

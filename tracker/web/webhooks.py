@@ -74,9 +74,7 @@ class Door:
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
         self._sql = _Patience()
-        self._shops = Shops(
-            partial(self._sql.ask, self._known_shops), wiring.settings.state, wiring.settings.secret_key
-        )
+        self._shops = Shops(self._known_shops, wiring.settings.state, wiring.settings.secret_key)
         self._journal = Journal(wiring.settings.journal_folder, pipeline.DELIVERIES)
         self._bell = queue.Doorbell(wiring.hasty_redis)
         self._notes = _Notes()
@@ -85,13 +83,15 @@ class Door:
         """The view: one delivery, from its bytes to its answer."""
         if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
             return _reply(415)
-        request.max_content_length = LARGEST_BODY
+        request.max_content_length = LARGEST_BODY + 1  # a chunked body is cut there without a word
         try:
             body = request.get_data(cache=False)
         except RequestEntityTooLarge:
             return _reply(413)
         except ClientDisconnected:
             return _reply(400)
+        if len(body) > LARGEST_BODY:
+            return _reply(413)
         delivery = Delivery(_headers(platform), body, self._wiring.clock.now())
         try:
             return self._admit(platform, token, delivery)
@@ -123,15 +123,18 @@ class Door:
 
         Raises Unavailable where we cannot know the newest secrets: it may be our fault that none fits.
         """
-        for known in (shop, self._shops.again(shop.token)):
-            if known is None:
-                break
-            try:
-                index = module.verify(delivery, tuple(s.text for s in known.secrets), self._wiring.clock.wall())
-            except BadSignature:
-                continue
-            return _Signed(known, delivery, known.secrets[index].id)
-        return None
+        signed = self._signed(module, shop, delivery)
+        if signed is not None:
+            return signed
+        latest = self._shops.again(shop.token)
+        return self._signed(module, latest, delivery) if latest is not None and latest != shop else None
+
+    def _signed(self, module: Platform, shop: OpenShop, delivery: Delivery) -> _Signed | None:
+        try:
+            index = module.verify(delivery, tuple(secret.text for secret in shop.secrets), self._wiring.clock.wall())
+        except BadSignature:
+            return None
+        return _Signed(shop, delivery, shop.secrets[index].id)
 
     def _keep(self, signed: _Signed) -> pipeline.Received:
         """Into the inbox, or into the journal where SQL does not answer. Raises OSError where neither takes it."""
@@ -158,9 +161,12 @@ class Door:
             self._bell.ring(queue.ORDERS, queue.INGEST)
         return received
 
-    def _known_shops(self) -> list[inbox.KnownShop]:
-        with self._wiring.hasty_sessions() as session:
-            return inbox.known_shops(session)
+    def _known_shops(self, token: str | None) -> list[inbox.KnownShop]:
+        def read() -> list[inbox.KnownShop]:
+            with self._wiring.hasty_sessions() as session:
+                return inbox.known_shops(session, token)
+
+        return self._sql.ask(read)
 
     def _note_refused(self, name: str) -> None:
         """Count, and write the counts at most once a minute: a refused delivery must not cost us a transaction."""
