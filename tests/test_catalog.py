@@ -95,7 +95,7 @@ def test_a_brand_begins_with_rule_set_1_and_a_new_version_of_the_links(ledger: L
 
 def test_hosts_and_domains_may_be_pasted_as_addresses(sqlite_ledger: Ledger) -> None:
     brand = add_brand(
-        ledger,
+        sqlite_ledger,
         hosts=["https://GO.Example.com/", "z.example.com:443", "127.0.0.1:8000", "a.example.com"],
         landing_domains=["https://Shop.example.com/", "*.example.org", "shop.example.com"],
     )

@@ -31,7 +31,13 @@ def inbox() -> None:
 
 @inbox.command("list")
 @brand_option
-@click.option("--state", "states", multiple=True, type=click.Choice(list(deliveries.State)), help="(repeatable)")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in deliveries.State]),
+    help="(repeatable)",
+)
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
 @json_option
 def list_(brand: str | None, states: tuple[str, ...], limit: int, as_json: bool) -> None:
@@ -51,6 +57,8 @@ def retry(ids: tuple[str, ...], everything: bool, brand: str | None, as_json: bo
     """Have deliveries, named by id, worked on once more."""
     if bool(ids) == everything:
         raise BadInput("all", "name deliveries by id, or say --all")
+    if ids and brand:
+        raise BadInput("brand", "goes with --all: an id needs no brand")
     with _shared.installation() as built:
         with writing(built.sessions) as session:
             brand_id = brands.named(session, brand) if brand else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from tracker.catalog import shops
@@ -155,8 +157,7 @@ def _change(shop: str, brand: str | None, as_json: bool, **options: object) -> N
 
 
 def _read_secret() -> str:
-    stdin = click.get_text_stream("stdin")
-    if not stdin.isatty():
-        return stdin.readline().strip()
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
     typed: str = click.prompt("Secret", hide_input=True, err=True)
     return typed
