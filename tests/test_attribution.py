@@ -58,15 +58,15 @@ def test_a_code_alone_is_credited_to_its_owner_however_it_is_typed(world: World)
     assert stop["at"] == NOON.isoformat()
 
 
-def test_click_and_code_of_one_partner_are_one_touchpoint_with_two_proofs(world: World) -> None:
-    world.code("ALICE10", world.alice)
-    click = world.click(world.alice_link, days=3)
-    order = world.order(clicks=[click], codes=["ALICE10"])
-    world.attribute()
-    (stop,) = world.receipt(order)["journey"]
+def test_click_and_code_of_one_partner_are_one_touchpoint_with_two_proofs(small: World) -> None:
+    small.code("ALICE10", small.alice)
+    click = small.click(small.alice_link, days=3)
+    order = small.order(clicks=[click], codes=["ALICE10"])
+    small.attribute()
+    (stop,) = small.receipt(order)["journey"]
     assert (stop["evidence"], stop["click"], stop["code"]) == (["click_id", "code"], click, "ALICE10")
     assert stop["at"] == before(days=3).isoformat()
-    assert world.credits(order, "linear") == {"Alice": "100.00"}
+    assert small.credits(order, "linear") == {"Alice": "100.00"}
 
 
 def test_a_code_joins_the_last_of_its_owners_clicks(small: World) -> None:
@@ -77,12 +77,12 @@ def test_a_code_joins_the_last_of_its_owners_clicks(small: World) -> None:
     assert [stop["evidence"] for stop in small.receipt(order)["journey"]] == [["click_id"], ["click_id", "code"]]
 
 
-def test_an_order_without_any_touch_is_kept_with_a_receipt_and_credited_to_nobody(world: World) -> None:
-    order = world.order()
-    world.attribute()
-    assert world.credits(order) == {}
-    assert world.receipt(order)["outcome"] == "unattributed"
-    assert world.all(OrderRow)[0]["attributed_at"] == NOON
+def test_an_order_without_any_touch_is_kept_with_a_receipt_and_credited_to_nobody(small: World) -> None:
+    order = small.order()
+    small.attribute()
+    assert small.credits(order) == {}
+    assert small.receipt(order)["outcome"] == "unattributed"
+    assert small.all(OrderRow)[0]["attributed_at"] == NOON
 
 
 # --- two partners -----------------------------------------------------------------------------------------------------
@@ -414,14 +414,14 @@ def test_currencies_are_shared_in_their_own_smallest_unit(small: World) -> None:
     assert small.credits(dinar, "linear") == {"Alice": "6.667", "Bob": "3.333"}
 
 
-def test_a_pending_order_shows_what_it_would_earn_and_earns_it_once_paid(world: World) -> None:
-    order = world.order(clicks=[world.click(world.alice_link, days=2)], status="pending")
-    world.attribute()
-    assert world.credits(order) == {"Alice": "100.00"}
-    assert world.receipt(order)["outcome"] == "would_be_credited"
-    world.change(order, status="paid")
-    world.attribute()
-    assert world.receipt(order)["outcome"] == "credited"
+def test_a_pending_order_shows_what_it_would_earn_and_earns_it_once_paid(small: World) -> None:
+    order = small.order(clicks=[small.click(small.alice_link, days=2)], status="pending")
+    small.attribute()
+    assert small.credits(order) == {"Alice": "100.00"}
+    assert small.receipt(order)["outcome"] == "would_be_credited"
+    small.change(order, status="paid")
+    small.attribute()
+    assert small.receipt(order)["outcome"] == "credited"
 
 
 @pytest.mark.parametrize(
