@@ -62,8 +62,23 @@ def test_a_journal_that_cannot_be_written_is_not_ready(desk: Desk, monkeypatch: 
     assert "journal_unwritable" in health.examine(desk.wiring).troubles()
 
 
+@pytest.fixture
+def workers_beat(redis_url: str) -> None:
+    """Every kind of process has beaten a moment ago."""
+    with Redis.from_url(redis_url) as redis:
+        for kind in health.WORKERS:
+            redis.set(f"heartbeat:{kind}:web-1:4711", datetime.now(UTC).isoformat())
+
+
+@pytest.mark.usefixtures("workers_beat")
 def test_all_is_well_with_an_idle_installation(desk: Desk) -> None:
     assert health.examine(desk.wiring).troubles() == []
+
+
+@pytest.mark.usefixtures("workers_beat")
+def test_a_kind_of_process_that_does_not_beat_is_a_trouble(desk: Desk) -> None:
+    desk.wiring.redis.delete("heartbeat:attribution:web-1:4711")
+    assert health.examine(desk.wiring).troubles() == ["workers_missing"]
 
 
 def test_the_journal_s_segments_bytes_age_and_losses_are_told(desk: Desk) -> None:
@@ -90,6 +105,7 @@ def test_the_stream_the_processes_and_the_policy_are_told(desk: Desk) -> None:
     assert [process.kind for process in found.processes] == ["clicks"]
 
 
+@pytest.mark.usefixtures("workers_beat")
 def test_a_redis_that_evicts_or_forgets_is_a_trouble(desk: Desk, redis_url: str) -> None:
     with Redis.from_url(redis_url) as redis:
         redis.config_set("maxmemory-policy", "allkeys-lru")
@@ -100,6 +116,7 @@ def test_a_redis_that_evicts_or_forgets_is_a_trouble(desk: Desk, redis_url: str)
     assert troubles == ["redis_evicts", "redis_forgets"]
 
 
+@pytest.mark.usefixtures("workers_beat")
 def test_what_waits_too_long_or_failed_is_shown_with_its_reason(desk: Desk, books: Books) -> None:
     old = datetime.now(UTC) - timedelta(hours=1)
     with writing(desk.wiring.sessions) as session:

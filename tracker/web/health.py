@@ -18,7 +18,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from tracker import journal, stream
+from tracker import journal, queue, stream
 from tracker.ledger import due, inbox
 from tracker.ledger.inbox import Entry, State
 from tracker.ledger.tables import Counter, DeadLetter
@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 # From here on a person should look: a healthy installation drains each of these within seconds.
 WAITING_TOO_LONG = timedelta(minutes=5)
+
+# The kinds of process without which something would wait for ever.
+WORKERS = frozenset({"clicks", "schedule", *queue.QUEUES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,12 @@ class Health:
     def _of_redis(self) -> list[str]:
         if self.redis is None:
             return ["redis_down"]
-        checks = (("redis_evicts", self.redis.evicts), ("redis_forgets", not self.redis.persistent))
+        missing = WORKERS - {process.kind for process in self.redis.processes}
+        checks = (
+            ("workers_missing", bool(missing)),
+            ("redis_evicts", self.redis.evicts),
+            ("redis_forgets", not self.redis.persistent),
+        )
         return [name for name, bad in checks if bad]
 
     def _of_ledger(self) -> list[str]:
@@ -139,6 +147,7 @@ TROUBLES = {
     "journal_waiting": "Clicks have been waiting in this host's journal for more than five minutes. "
     "Look whether the shipper and the click worker run.",
     "redis_down": "Redis does not answer. Clicks wait in the journal and nothing is lost; reports stand still.",
+    "workers_missing": "Some workers do not run: look at the processes below.",
     "redis_evicts": "This Redis may evict what it was given. Set maxmemory-policy to noeviction.",
     "redis_forgets": "This Redis keeps nothing on disk. Set appendonly to yes, so that a restart is cheap.",
     "ledger_down": "The database does not answer. Clicks and deliveries wait in the journal.",

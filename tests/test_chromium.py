@@ -1,0 +1,156 @@
+"""In a real browser: a marketer signs in and reads every page, on a desk and on a phone, in light and in dark."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.ui import WebDriverWait
+from werkzeug.serving import make_server
+
+from tests import given
+from tests.conftest import Ledger, redis_server, sqlite_template
+from tests.desk import EMAIL, PASSWORD, opened_desk, settings_of
+from tests.sample_books import write_books
+from tracker.ledger.database import open_database, sessions
+
+PAGES = (
+    "/",
+    "/reports/channels",
+    "/reports/partners",
+    "/reports/links",
+    "/reports/codes",
+    "/reports/models",
+    "/reports/days",
+    "/orders",
+    "/system",
+)
+MARCH = "?from=2026-03-01&to=2026-03-31"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of a running application with something to show, and the path of a receipt."""
+    folder = tmp_path_factory.mktemp("site")
+    url = f"sqlite:///{folder}/ledger.db"
+    (folder / "ledger.db").write_bytes(sqlite_template().read_bytes())
+    engine = open_database(url)
+    ledger = Ledger(url, engine, sessions(engine))
+    with ledger.writing() as session:
+        write_books(session)
+    receipt = _story(ledger)
+    engine.dispose()
+    with opened_desk(settings_of(url, redis_server(), folder, PUBLIC_URL="http://127.0.0.1:8000")) as desk:
+        server = make_server("127.0.0.1", 0, desk.app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", receipt
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _story(ledger: Ledger) -> str:
+    world = given.World(ledger, name="Zinc")
+    clicks = [world.click(world.alice_link, days=3), world.click(world.bob_link, hours=1)]
+    world.code("ALICE15", world.alice)
+    order = world.order(net="90.00", clicks=clicks, codes=["alice15"])
+    world.attribute()
+    return f"/orders/{order}?brand={world.brand}"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """A fresh Chromium without a window."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for argument in (
+        *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync", "--lang=en"),
+        *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
+        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: webdriver.Chrome, site: tuple[str, str]) -> webdriver.Chrome:
+    """The browser after Marie signed in by the form."""
+    browser.get(f"{site[0]}/reports/channels{MARCH}")
+    browser.find_element(By.NAME, "email").send_keys(EMAIL)
+    browser.find_element(By.NAME, "password").send_keys(PASSWORD)
+    press(browser, "form button")
+    return browser
+
+
+def press(browser: webdriver.Chrome, selector: str) -> None:
+    """Press a button that sends a form, and wait for the page that answers."""
+    page = browser.find_element(By.TAG_NAME, "html")
+    browser.find_element(By.CSS_SELECTOR, selector).click()
+    WebDriverWait(browser, 20).until(staleness_of(page))
+
+
+def view(browser: webdriver.Chrome, width: int, theme: str) -> None:
+    """Pretend to be a screen of this width and theme."""
+    features = [{"name": "prefers-color-scheme", "value": theme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def test_signing_in_leads_to_the_page_that_was_wanted(signed_in: webdriver.Chrome) -> None:
+    assert signed_in.current_url.endswith(f"/reports/channels{MARCH}")
+    assert "Influence and affiliate" in signed_in.title
+    assert "€33.35" in signed_in.find_element(By.CSS_SELECTOR, "table").text
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_every_page_fits_its_screen_and_breaks_no_rule_of_its_own(
+    signed_in: webdriver.Chrome, site: tuple[str, str], width: int, theme: str, tmp_path: Path
+) -> None:
+    view(signed_in, width, theme)
+    address, receipt = site
+    for path in (*(f"{page}{MARCH}" for page in PAGES), receipt):
+        signed_in.get(address + path)
+        assert signed_in.find_elements(By.TAG_NAME, "h1"), path
+        inner = signed_in.execute_script("return document.documentElement.scrollWidth")
+        assert inner <= width, f"{path} is {inner} wide on {width}"
+    signed_in.save_screenshot(str(tmp_path / f"receipt_{width}_{theme}.png"))
+    complaints = signed_in.get_log("browser")  # type: ignore[no-untyped-call]
+    assert [entry["message"] for entry in complaints] == []
+
+
+def test_dark_is_dark_and_light_is_light(signed_in: webdriver.Chrome, site: tuple[str, str]) -> None:
+    grounds = {}
+    for theme in ("light", "dark"):
+        view(signed_in, 1280, theme)
+        signed_in.get(site[0])
+        script = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
+        grounds[theme] = sum(signed_in.execute_script(script))
+    assert grounds["light"] > 600
+    assert grounds["dark"] < 150
+
+
+def test_a_filter_is_a_form_that_works_without_any_script(signed_in: webdriver.Chrome, site: tuple[str, str]) -> None:
+    view(signed_in, 1280, "light")
+    signed_in.get(f"{site[0]}/orders{MARCH}")
+    signed_in.find_element(By.NAME, "code").send_keys("nobody")
+    press(signed_in, ".filters button")
+    rows = signed_in.find_elements(By.CSS_SELECTOR, "tbody tr")
+    assert [row.find_element(By.TAG_NAME, "th").text for row in rows] == ["A4"]
+
+
+def test_signing_out_closes_the_door(signed_in: webdriver.Chrome, site: tuple[str, str]) -> None:
+    press(signed_in, ".who button")
+    signed_in.get(site[0])
+    assert signed_in.find_elements(By.NAME, "password")
