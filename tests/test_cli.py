@@ -153,9 +153,12 @@ def test_the_brand_is_named_where_there_are_several_unless_an_id_says_it(tracker
 def test_lists_and_things_are_readable_by_people(tracker: Tracker, maison: Any) -> None:
     shown = tracker("partner", "add", "Léa")
     assert "name        Léa" in shown.out
-    listed = tracker("partner", "list")
-    assert "Léa" in listed.out
-    assert "…" not in listed.out
+    tracker("link", "add", "https://example.org/", "--partner", "Léa")
+    tracker("code", "add", "LEA15", "--partner", "Léa")
+    for noun in ("partner", "link", "code"):
+        listed = tracker(noun, "list").out
+        assert "Léa" in listed
+        assert "…" not in listed
 
 
 # --- changes ---------------------------------------------------------------------------------------------------------
@@ -232,7 +235,9 @@ def test_orders_are_what_the_api_shows(tracker: Tracker, world: ApiWorld) -> Non
     assert tracker("orders", "--brand", "alice", "--json").json == shown["data"]
     assert tracker("orders", "-b", "alice", "--to", "2026-03-01", "--json").json == []
     assert len(tracker("orders", "-b", "alice", "--partner", "Alice", "--limit", "5", "--json").json) == 1
-    assert "90.00 EUR" in tracker("orders", "--brand", "alice").out
+    table = tracker("orders", "--brand", "alice").out
+    assert "90.00 EUR" in table
+    assert "90.00 alice (influence)" in table
     refused(tracker("orders", "-b", "alice", "--model", "guess"), "--model", "last_click")
     refused(tracker("orders", "-b", "alice", "--from", "yesterday"), "--from", "2026-03-31")
 

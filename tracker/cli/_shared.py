@@ -17,6 +17,7 @@ from tracker import catalog, wiring
 from tracker.catalog import Desk, brands, campaigns, partners, placements
 from tracker.catalog.fields import Input
 from tracker.errors import BadInput
+from tracker.ledger import catalog as catalog_rows
 from tracker.wiring import Wiring
 
 M = TypeVar("M", bound=Input)
@@ -99,18 +100,27 @@ def show(shown: BaseModel, *, as_json: bool) -> None:
         click.echo(f"{name.replace('_', ' '):{width}}  {text(value)}")
 
 
-def show_all(shown: Sequence[BaseModel], columns: Iterable[str], *, as_json: bool) -> None:
-    """Print a list: JSON with every field, or a table of the chosen ones."""
-    show_rows([one.model_dump(mode="json") for one in shown], columns, as_json=as_json)
+def show_all(
+    shown: Sequence[BaseModel], columns: Iterable[str], *, as_json: bool, names: Mapping[str, str] | None = None
+) -> None:
+    """Print a list: JSON with every field, or a table of the chosen ones with `names` in the place of ids."""
+    show_rows([one.model_dump(mode="json") for one in shown], columns, as_json=as_json, names=names)
 
 
-def show_rows(rows: Sequence[Mapping[str, object]], columns: Iterable[str], *, as_json: bool) -> None:
-    """Print rows of JSON values: as JSON with every field, or as a table of the chosen ones."""
+def show_rows(
+    rows: Sequence[Mapping[str, object]],
+    columns: Iterable[str],
+    *,
+    as_json: bool,
+    names: Mapping[str, str] | None = None,
+) -> None:
+    """Print rows of JSON values, as `show_all` does."""
     if as_json:
         print_json(rows)
-    else:
-        headings = list(columns)
-        print_table(headings, [[text(row[name]) for name in headings] for row in rows])
+        return
+    headings = list(columns)
+    shown = [[text(row[name]) for name in headings] for row in rows]
+    print_table(headings, [[(names or {}).get(cell, cell) for cell in row] for row in shown])
 
 
 def print_json(value: object) -> None:
@@ -155,6 +165,11 @@ def _short_time(said: str) -> str:
         return datetime.fromisoformat(said).strftime("%Y-%m-%d %H:%MZ")
     except ValueError:
         return said
+
+
+def names_at(at: Desk) -> dict[str, str]:
+    """What people call the things whose ids are in a table."""
+    return catalog_rows.names(at.session, at.brand_id)
 
 
 def all_pages(page: Any, at: Desk, query: Input) -> list[Any]:

@@ -48,7 +48,8 @@ def list_(brand: str | None, as_json: bool, **options: str | None) -> None:
     """List a brand's codes."""
     with _shared.reading(brand, *options.values()) as desk:
         views = _shared.all_pages(codes.page, desk, _shared.filled(codes.CodeQuery, desk, **options))
-    _shared.show_all(views, ("id", "code", "partner", "created_at"), as_json=as_json)
+        names = _shared.names_at(desk)
+    _shared.show_all(views, ("id", "code", "partner", "created_at"), as_json=as_json, names=names)
 
 
 @code.command()

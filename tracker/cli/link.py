@@ -55,8 +55,9 @@ def list_(brand: str | None, as_json: bool, **options: str | None) -> None:
     """List a brand's links."""
     with _shared.reading(brand, *options.values()) as desk:
         views = _shared.all_pages(links.page, desk, _shared.filled(links.LinkQuery, desk, **options))
+        names = _shared.names_at(desk)
     columns = ("id", "url", "landing_url", "partner", "campaign", "channel", "expires_at", "disabled_at")
-    _shared.show_all(views, columns, as_json=as_json)
+    _shared.show_all(views, columns, as_json=as_json, names=names)
 
 
 @link.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -43,11 +43,11 @@ def register(root: click.Group) -> None:
 def orders(brand: str | None, as_json: bool, limit: int | None, **options: Any) -> None:
     """List a brand's orders with their credits, the latest first."""
     with _shared.reading(brand, options["shop"], options["partner"], options["campaign"]) as desk:
-        found = list(_rows(desk, limit, **options))
+        found, names = list(_rows(desk, limit, **options)), _shared.names_at(desk)
     if as_json:
         _shared.print_json(found)
     else:
-        cells = [[_cell(row, column) for column in _COLUMNS] for row in found]
+        cells = [[_cell(row, column, names) for column in _COLUMNS] for row in found]
         _shared.print_table(_COLUMNS, cells, right=[_COLUMNS.index("net")])
 
 
@@ -119,12 +119,12 @@ def _order_id(desk: Desk, text: str) -> str:
     return found[0]
 
 
-def _cell(row: Row, column: str) -> str:
+def _cell(row: Row, column: str, names: Mapping[str, str]) -> str:
     value: Any = row[column]
     if column == "net":
         return f"{value} {row['currency']}"
     if column == "credits":
-        return ", ".join(f"{credit['amount']} {credit['partner']} ({credit['channel']})" for credit in value) or "–"
+        return ", ".join(f"{one['amount']} {names[one['partner']]} ({one['channel']})" for one in value) or "–"
     return _shared.text(value)
 
 

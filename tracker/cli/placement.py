@@ -50,8 +50,9 @@ def list_(brand: str | None, as_json: bool, **options: str | None) -> None:
     with _shared.reading(brand, *options.values()) as desk:
         query = _shared.filled(placements.PlacementQuery, desk, **options)
         views = _shared.all_pages(placements.page, desk, query)
+        names = _shared.names_at(desk)
     columns = ("id", "partner", "campaign", "network", "format", "url", "published_at")
-    _shared.show_all(views, columns, as_json=as_json)
+    _shared.show_all(views, columns, as_json=as_json, names=names)
 
 
 @placement.command()

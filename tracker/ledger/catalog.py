@@ -123,6 +123,15 @@ def named(session: Session, table: type[T], column: InstrumentedAttribute[Any], 
     return found[0]
 
 
+def names(session: Session, brand_id: str) -> dict[str, str]:
+    """What the brand's partners, campaigns and shops are called, by id."""
+    found: dict[str, str] = {}
+    for table in (Partner.__table__, Campaign.__table__, Shop.__table__):
+        for row in session.execute(select(table.c.id, table.c.name).where(table.c.brand_id == brand_id)):
+            found[row.id] = row.name
+    return found
+
+
 def hosts_of(session: Session, brand_ids: Collection[str]) -> dict[str, list[str]]:
     """The tracking hosts of each brand, the first one added first."""
     query = (
