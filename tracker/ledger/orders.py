@@ -8,11 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Table, and_, delete, exists, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
@@ -39,8 +52,60 @@ LONGEST_EXTERNAL_ID = 100
 LONGEST_KEY = 200
 LONGEST_NUMBER = 100
 
+OrderRowValues = Mapping[str, Any]
+"""A row of `orders`, by column."""
+
 Placed = tuple[datetime, str]
 """Where an order stands among its customer's: when it was placed, and its id for two at the same moment."""
+
+_NEVER: Placed = (datetime.max.replace(tzinfo=UTC), "f" * 32)
+
+# Statements that run for every delivery are built once: building one costs ten times what running it does.
+_ORDERS = cast(Table, OrderRow.__table__)
+_EVENTS = cast(Table, OrderEventRow.__table__)
+_LOCK = (
+    select(
+        *_ORDERS.c,
+        exists()
+        .where(Redaction.shop_id == _ORDERS.c.shop_id, Redaction.external_id == _ORDERS.c.external_id)
+        .label("redacted"),
+    )
+    .where(_ORDERS.c.id == bindparam("row_id"))
+    .with_for_update(of=_ORDERS, key_share=True)
+)
+_UPDATE = update(_ORDERS).where(_ORDERS.c.id == bindparam("row_id"))
+_EVENTS_OF = select(_EVENTS.c.key, _EVENTS.c.version, _EVENTS.c.change).where(
+    _EVENTS.c.shop_id == bindparam("shop"), _EVENTS.c.external_id == bindparam("order")
+)
+_OTHERS = (
+    _ORDERS.c.brand_id == bindparam("brand"),
+    _ORDERS.c.customer == bindparam("who"),
+    _ORDERS.c.id != bindparam("row_id"),
+)
+_FIRST_COUNTING = (
+    select(_ORDERS.c.placed_at, _ORDERS.c.id)
+    .where(
+        *_OTHERS,
+        _ORDERS.c.placed_at.is_not(None),
+        _ORDERS.c.test.is_(False),
+        _ORDERS.c.status.in_([Status.PENDING, Status.PAID]),
+    )
+    .order_by(_ORDERS.c.placed_at, _ORDERS.c.id)
+    .limit(1)
+)
+
+
+def _after(place: str) -> ColumnElement[bool]:
+    at, tie = (
+        bindparam(f"{place}_at", type_=_ORDERS.c.placed_at.type),
+        bindparam(f"{place}_id", type_=_ORDERS.c.id.type),
+    )
+    return or_(_ORDERS.c.placed_at > at, and_(_ORDERS.c.placed_at == at, _ORDERS.c.id > tie))
+
+
+_RENEW = (
+    update(_ORDERS).where(*_OTHERS, _after("earlier"), ~_after("later")).values(customer_is_new=bindparam("is_new"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +163,8 @@ def record(
         if redacted:
             told[external_id] = [_without_customer(event) for event in told[external_id]]
         added = _add_events(session, home.shop_id, told[external_id], delivery_id, now)
-        if (added or row.status is None) and _fold(session, home, row, now=now, wall=wall):
-            changed.append(row.id)
+        if (added or row["status"] is None) and _fold(session, home, row, now=now, wall=wall):
+            changed.append(row["id"])
     return Recorded(tuple(changed), forgotten)
 
 
@@ -111,40 +176,29 @@ def refold(session: Session, home: Home, external_id: str, *, now: datetime, wal
 
 def events_of(session: Session, shop_id: str, external_id: str) -> list[OrderEvent]:
     """Everything a shop told us about one order."""
-    query = select(OrderEventRow.key, OrderEventRow.version, OrderEventRow.change).where(
-        OrderEventRow.shop_id == shop_id, OrderEventRow.external_id == external_id
-    )
+    found = session.connection().execute(_EVENTS_OF, {"shop": shop_id, "order": external_id})
     return [
         OrderEvent(external_id=external_id, key=row.key, version=row.version, change=change_from_json(row.change))
-        for row in session.execute(query)
+        for row in found
     ]
 
 
 # --- folding ----------------------------------------------------------------------------------------------------------
 
 
-def _fold(session: Session, home: Home, row: Row[Any], *, now: datetime, wall: datetime) -> bool:
-    order = fold(events_of(session, home.shop_id, row.external_id))
+def _fold(session: Session, home: Home, row: OrderRowValues, *, now: datetime, wall: datetime) -> bool:
+    order = fold(events_of(session, home.shop_id, row["external_id"]))
     return _write(session, home, row, order, now=now, wall=wall)
 
 
-def _lock(session: Session, home: Home, external_id: str, now: datetime) -> tuple[Row[Any], bool]:
+def _lock(session: Session, home: Home, external_id: str, now: datetime) -> tuple[OrderRowValues, bool]:
     """The order's row, made if need be and ours until the commit, and whether its customer asked to be forgotten."""
-    row_id = order_id(home.shop_id, external_id)
-    found = _locked(session, row_id)
+    key = {"row_id": order_id(home.shop_id, external_id)}
+    found = session.connection().execute(_LOCK, key).one_or_none()
     if found is None:
         _insert(session, OrderRow, [_waiting(home, external_id, now)])
-        found = _locked(session, row_id)
-    assert found is not None
-    return found, found.redacted
-
-
-def _locked(session: Session, row_id: str) -> Row[Any] | None:
-    order = OrderRow.__table__.c
-    redacted = exists().where(Redaction.shop_id == OrderRow.shop_id, Redaction.external_id == OrderRow.external_id)
-    query = select(*order, redacted.label("redacted")).where(OrderRow.id == row_id)
-    found: Any = session.execute(query.with_for_update(of=OrderRow, key_share=True)).one_or_none()
-    return cast("Row[Any] | None", found)
+        found = session.connection().execute(_LOCK, key).one()
+    return found._asdict(), found.redacted
 
 
 def _waiting(home: Home, external_id: str, now: datetime) -> dict[str, Any]:
@@ -180,27 +234,26 @@ def _conclusions(order: Order | None, home: Home) -> dict[str, Any]:
     }
 
 
-def _write(session: Session, home: Home, row: Row[Any], order: Order | None, *, now: datetime, wall: datetime) -> bool:
+def _write(
+    session: Session, home: Home, row: OrderRowValues, order: Order | None, *, now: datetime, wall: datetime
+) -> bool:
     """Bring the row and what hangs on it to the fold, and mark what that concerns; whether anything changed.
 
     Rows first, marks last: whoever credits an order holds its row while it waits for the mark.
     """
     fresh = _conclusions(order, home)
-    if all(getattr(row, name) == value for name, value in fresh.items()):
+    if all(row[name] == value for name, value in fresh.items()):
         return False
-    moved = row.customer is not None and row.customer != fresh["customer"]
+    moved = row["customer"] is not None and row["customer"] != fresh["customer"]
     if moved:
-        _lock_customers(session, home.brand_id, {row.customer})
-        _renew_customer(session, home.brand_id, row.customer, row.id, old=_counting(row._asdict()), new=None)
-        mark_due(session, [row.id], "customer", wall)
+        _lock_customers(session, home.brand_id, {row["customer"]})
+        _renew_customer(session, home.brand_id, row["customer"], row["id"], old=_counting(row), new=None)
+        mark_due(session, [row["id"]], "customer", wall)
     fresh["customer_is_new"] = _is_new(session, home, row, fresh, moved=moved)
-    session.execute(
-        update(OrderRow).where(OrderRow.id == row.id).values(**fresh, folded_at=now),
-        execution_options={"synchronize_session": False},
-    )
-    _write_clicks(session, row.id, fresh["click_ids"], known=row.click_ids)
-    _write_codes(session, row.id, home.brand_id, fresh["codes"], known=row.codes)
-    mark_due(session, [row.id], "order", wall)
+    session.connection().execute(_UPDATE, {"row_id": row["id"], **fresh, "folded_at": now})
+    _write_clicks(session, row["id"], fresh["click_ids"], known=row["click_ids"])
+    _write_codes(session, row["id"], home.brand_id, fresh["codes"], known=row["codes"])
+    mark_due(session, [row["id"]], "order", wall)
     return True
 
 
@@ -262,18 +315,18 @@ def _by_normal(texts: Iterable[str]) -> dict[str, str]:
 # --- the customer's orders --------------------------------------------------------------------------------------------
 
 
-def _is_new(session: Session, home: Home, row: Row[Any], fresh: Mapping[str, Any], *, moved: bool) -> bool | None:
+def _is_new(session: Session, home: Home, row: OrderRowValues, fresh: OrderRowValues, *, moved: bool) -> bool | None:
     """Whether the brand knew no earlier order of this customer; None where the customer is not known."""
     customer = fresh["customer"]
     if customer is None:
         return None
-    old = None if moved or row.customer is None else _counting(row._asdict())
-    new = _counting({**fresh, "id": row.id})
-    first = _renew_customer(session, home.brand_id, customer, row.id, old=old, new=new)
-    return first is None or (fresh["placed_at"], row.id) <= first
+    old = None if moved or row["customer"] is None else _counting(row)
+    new = _counting({**fresh, "id": row["id"]})
+    first = _renew_customer(session, home.brand_id, customer, row["id"], old=old, new=new)
+    return (fresh["placed_at"], row["id"]) <= first
 
 
-def _counting(order: Mapping[str, Any]) -> Placed | None:
+def _counting(order: OrderRowValues) -> Placed | None:
     """Where an order stands that makes its customer a known one: no test, not cancelled or deleted."""
     if order["placed_at"] is None or order["test"] or order["status"] in (Status.CANCELLED, Status.DELETED):
         return None
@@ -282,54 +335,21 @@ def _counting(order: Mapping[str, Any]) -> Placed | None:
 
 def _renew_customer(
     session: Session, brand_id: str, customer: str, row_id: str, *, old: Placed | None, new: Placed | None
-) -> Placed | None:
+) -> Placed:
     """Correct the newness of the customer's other orders where one moves from `old` to `new`; the first that counts.
 
     Every order up to the first that counts is a new customer's, every later one is not. So only the orders between
     the first before and the first after the move can change.
     """
-    others = _first_counting(session, brand_id, customer, row_id)
-    before = min(filter(None, (others, old)), default=None)
-    after = min(filter(None, (others, new)), default=None)
+    theirs = {"brand": brand_id, "who": customer, "row_id": row_id}
+    found = session.connection().execute(_FIRST_COUNTING, theirs).one_or_none()
+    others = _NEVER if found is None else (found.placed_at, found.id)
+    before, after = min(others, old or _NEVER), min(others, new or _NEVER)
     if before != after:
-        earlier = before if after is None or (before is not None and before < after) else after
-        later = after if earlier is before else before
-        assert earlier is not None
-        session.execute(
-            update(OrderRow)
-            .where(
-                OrderRow.brand_id == brand_id,
-                OrderRow.customer == customer,
-                OrderRow.id != row_id,
-                _after(earlier),
-                *([] if later is None else [~_after(later)]),
-            )
-            .values(customer_is_new=earlier is before),
-            execution_options={"synchronize_session": False},
-        )
+        (earlier_at, earlier_id), (later_at, later_id) = sorted((before, after))
+        places = {"earlier_at": earlier_at, "earlier_id": earlier_id, "later_at": later_at, "later_id": later_id}
+        session.connection().execute(_RENEW, {**theirs, **places, "is_new": before < after})
     return after
-
-
-def _after(place: Placed) -> ColumnElement[bool]:
-    return or_(OrderRow.placed_at > place[0], and_(OrderRow.placed_at == place[0], OrderRow.id > place[1]))
-
-
-def _first_counting(session: Session, brand_id: str, customer: str, row_id: str) -> Placed | None:
-    query = (
-        select(OrderRow.placed_at, OrderRow.id)
-        .where(
-            OrderRow.brand_id == brand_id,
-            OrderRow.customer == customer,
-            OrderRow.id != row_id,
-            OrderRow.placed_at.is_not(None),
-            OrderRow.test.is_(False),
-            OrderRow.status.in_([Status.PENDING, Status.PAID]),
-        )
-        .order_by(OrderRow.placed_at, OrderRow.id)
-        .limit(1)
-    )
-    found = session.execute(query).one_or_none()
-    return (found.placed_at, found.id) if found is not None and found.placed_at is not None else None
 
 
 def _customers_in(events: Iterable[OrderEvent]) -> set[str]:
@@ -444,7 +464,12 @@ def _insert(session: Session, table: type[Base], rows: Sequence[dict[str, Any]])
     """Insert the rows whose keys are not there yet; how many there were."""
     if not rows:
         return 0
-    insert = insert_postgresql if is_postgresql(session) else insert_sqlite
-    target = cast(Table, table.__table__)
-    statement = insert(target).values(list(rows)).on_conflict_do_nothing()
-    return session.connection().execute(statement, execution_options={"preserve_rowcount": True}).rowcount
+    statement = _insertion(table, postgresql=is_postgresql(session))
+    result = session.connection().execute(statement, list(rows), execution_options={"preserve_rowcount": True})
+    return result.rowcount
+
+
+@cache
+def _insertion(table: type[Base], *, postgresql: bool) -> Insert:
+    insert = insert_postgresql if postgresql else insert_sqlite
+    return insert(cast(Table, table.__table__)).on_conflict_do_nothing()
