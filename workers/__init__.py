@@ -26,7 +26,7 @@ from tracker import wiring as composition
 from tracker.wiring import Wiring
 
 _BEAT, _BEAT_TTL = 5.0, 15
-_WORKER_TTL = 30
+_WORKER_TTL = 25  # RQ waits fifteen seconds less than this for a job: less than our sockets wait for Redis
 _MAINTENANCE = 60
 _MONITORING = 5
 
