@@ -36,6 +36,8 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("suite")
 
+CHROMIUM, CHROMEDRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
+
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
@@ -174,3 +176,13 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
             "PUBLIC_URL": "https://go.example.com",
         }
     )
+
+
+def require_chromium() -> None:
+    """Skip the test on a machine without Debian's Chromium, saying what mends it; on CI that is a failure."""
+    if os.access(CHROMIUM, os.X_OK) and os.access(CHROMEDRIVER, os.X_OK):
+        return
+    reason = "no Chromium on this machine: apt-get install -y chromium chromium-driver"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -15,7 +15,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import make_server
 
 from tests import given
-from tests.conftest import Ledger, redis_server, sqlite_template
+from tests.conftest import CHROMEDRIVER, CHROMIUM, Ledger, redis_server, require_chromium, sqlite_template
 from tests.desk import EMAIL, PASSWORD, opened_desk, settings_of
 from tests.sample_books import write_books
 from tracker.ledger.database import open_database, sessions
@@ -68,8 +68,9 @@ def _story(ledger: Ledger) -> str:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """A fresh Chromium without a window."""
+    require_chromium()
     options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location = CHROMIUM
     for argument in (
         *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync", "--lang=en"),
         *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
@@ -77,7 +78,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+    driver = webdriver.Chrome(service=Service(CHROMEDRIVER), options=options)
     yield driver
     driver.quit()
 
