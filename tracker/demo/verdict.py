@@ -87,9 +87,10 @@ def all_orders(api: Api) -> Iterator[dict[str, Any]]:
 
 
 def _differences(purchase: Purchase, order: dict[str, Any], record: Record, *, returning: bool) -> Iterator[str]:
-    for name, expected in _expected(purchase, record).items():
-        if order[name] != expected:
-            yield f"order {order['number']}: {name} is {order[name]}, the shop said {expected}"
+    clicks = [record.clicks[number] for number in purchase.visits]
+    for name, wanted in expected(purchase, clicks).items():
+        if order[name] != wanted:
+            yield f"order {order['number']}: {name} is {order[name]}, the shop said {wanted}"
     credited = sum((Decimal(credit["amount"]) for credit in order["credits"]), Decimal(0))
     if credited not in (Decimal(0), Decimal(order["net"])):
         yield f"order {order['number']}: {credited} of {order['net']} is credited"
@@ -100,7 +101,8 @@ def _differences(purchase: Purchase, order: dict[str, Any], record: Record, *, r
         yield f"order {order['number']}: credited to {len(order['credits'])} although {_story_of(purchase)}"
 
 
-def _expected(purchase: Purchase, record: Record) -> dict[str, object]:
+def expected(purchase: Purchase, clicks: list[str]) -> dict[str, object]:
+    """What the API must say of an order after everything was told."""
     order = shops.sums(purchase)
     refunded = purchase.refund if Step.REFUNDED in purchase.steps else 0
     # Goods in proportion to what was not refunded, half up.
@@ -111,7 +113,7 @@ def _expected(purchase: Purchase, record: Record) -> dict[str, object]:
         "total": _decimal(order.total),
         "refunded": _decimal(refunded),
         "net": _decimal(net),
-        "click_ids": [record.clicks[number] for number in purchase.visits],
+        "click_ids": clicks,
     }
 
 
