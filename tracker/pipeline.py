@@ -38,7 +38,7 @@ DELIVERIES = "deliveries"  # the journal of this host that takes deliveries in w
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Clicks ready for the ledger, the agents behind them by id, and the lines that are no clicks."""
+    """Clicks ready for the ledger (each id once, in order), the agents behind them by id, and lines that are none."""
 
     rows: list[clicks.ClickRow]
     agents: dict[str, Agent]
@@ -47,18 +47,20 @@ class Judged:
 
 def judge_clicks(lines: Iterable[bytes], *, keep_ip: bool) -> Judged:
     """Read lines and tell people from bots. Needs no database. `keep_ip`: whether address prefixes may be stored."""
-    judged = Judged([], {}, [])
+    rows: dict[str, clicks.ClickRow] = {}
+    agents: dict[str, Agent] = {}
+    unreadable: list[bytes] = []
     for line in lines:
         try:
             click = decode(line)
         except ValueError:
-            judged.unreadable.append(line)
+            unreadable.append(line)
             continue
         agent = look(click.user_agent)
-        judged.agents[agent.id] = agent
+        agents[agent.id] = agent
         verdict = HIDDEN_LOAD if is_hidden_load(click.fetch_dest, click.fetch_mode) else agent.verdict
-        judged.rows.append(clicks.row(click, verdict, agent, keep_ip=keep_ip))
-    return judged
+        rows[click.id] = clicks.row(click, verdict, agent, keep_ip=keep_ip)
+    return Judged([rows[id_] for id_ in sorted(rows)], agents, unreadable)
 
 
 def record_clicks(factory: sessionmaker[Session], judged: Judged, wall: datetime) -> int:
@@ -70,7 +72,8 @@ def record_clicks(factory: sessionmaker[Session], judged: Judged, wall: datetime
         fresh = clicks.record(session, judged.rows, judged.agents)
         for line in judged.unreadable:
             clicks.bury(session, line, "not a click of a known format", wall)
-        due.mark_due_for_clicks(session, fresh, wall)
+        identified = [row.id for row in fresh if row.visitor_id]
+        due.mark_due_for_clicks(session, [row.id for row in fresh], wall, identified=identified)
         failpoints.reached("clicks.before_commit")
     return len(fresh)
 

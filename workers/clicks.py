@@ -111,47 +111,55 @@ class ClickWorker:
         Entries with a line that is neither stay ours, and come back by the claim.
         """
         try:
-            verdicts = [self._condemned(batch, id_, error) for id_, error in self._refused(batch.judged)]
-            return all(verdicts)
+            settled = [self._is_settled(batch, suspect) for suspect in self._suspects(batch.judged)]
+            return all(settled)
         except (Unavailable, SQLAlchemyError) as error:
             log.warning("ledger_unavailable", job="clicks", error=type(error.__cause__ or error).__name__)
             return None
 
-    def _refused(self, judged: Judged) -> list[tuple[str, Exception]]:
-        """Record all that can be, by halves; the ids of clicks that fail alone, with the error."""
+    def _suspects(self, judged: Judged) -> list[Judged]:
+        """Record all that can be, by halves; the clicks that fail alone."""
         before = self._recorded
-        refused: list[tuple[str, Exception]] = []
+        suspects: list[Judged] = []
         parts = [judged]
         while parts:
             part = parts.pop()
-            try:
-                self._pass(part)
-            except Unavailable:
-                raise
-            except Exception as error:
-                if not part.rows:
-                    raise
-                if len(part.rows) > 1 or part.unreadable:
-                    parts.extend(_halves(part))
-                    continue
-                refused.append((part.rows[0].id, error))
-                self._suspected.setdefault(part.rows[0].id, before)
-            if len(refused) >= _MOST_SUSPECTS and self._recorded == before:
-                raise Unavailable("the ledger takes no click at all") from refused[-1][1]
-        return refused
+            error = self._refusal(part)
+            if error is None:
+                continue
+            if len(part.rows) + bool(part.unreadable) > 1:
+                parts.extend(_halves(part))
+                continue
+            if not part.rows:
+                raise Unavailable("the ledger takes no dead letter") from error
+            suspects.append(part)
+            self._suspected.setdefault(part.rows[0].id, before)
+            if len(suspects) >= _MOST_SUSPECTS and self._recorded == before:
+                raise Unavailable("the ledger takes no click at all") from error
+        return suspects
 
-    def _pass(self, part: Judged) -> None:
-        fresh = pipeline.record_clicks(self.sessions, part, self.clock.wall())
+    def _refusal(self, part: Judged) -> Exception | None:
+        """Why the ledger does not take these clicks, or None: it has them. Raises Unavailable where it is down."""
+        try:
+            fresh = pipeline.record_clicks(self.sessions, part, self.clock.wall())
+        except Unavailable:
+            raise
+        except Exception as error:
+            return error
         self._recorded += len(part.rows)
         log.debug("clicks_recorded", clicks=len(part.rows), fresh=fresh, unreadable=len(part.unreadable))
+        return None
 
-    def _condemned(self, batch: Batch, click_id: str, error: Exception) -> bool:
-        """Make a dead letter of a click that failed alone, if others have passed since it first did."""
-        log.error("click_refused", exc=error, click=click_id)
+    def _is_settled(self, batch: Batch, suspect: Judged) -> bool:
+        """Make a dead letter of a click that fails alone still, after others have passed."""
+        click_id = suspect.rows[0].id
         if self._recorded == self._suspected[click_id]:
             return False
-        line = next(line for entry in batch.entries for line in entry.payloads if click_id.encode() in line)
-        pipeline.bury_click(self.sessions, line, f"the ledger refuses it: {type(error).__name__}", self.clock.wall())
+        if error := self._refusal(suspect):
+            log.error("click_refused", exc=error, click=click_id)
+            line = next(line for entry in batch.entries for line in entry.payloads if click_id.encode() in line)
+            reason = f"the ledger refuses it: {type(error).__name__}"
+            pipeline.bury_click(self.sessions, line, reason, self.clock.wall())
         del self._suspected[click_id]
         return True
 

@@ -69,29 +69,28 @@ _MINUTE = len("YYYY-MM-DDTHH:MM")
 
 def row(click: RawClick, verdict: Verdict, agent: Agent, *, keep_ip: bool) -> ClickRow:
     """The row of a judged click. Needs no database."""
-    return ClickRow(
+    return ClickRow._make((
         click.id, click.brand_id, click.link_id, moment_text(click.at), click.host, click.slug,
         _WORDS[verdict.verdict], verdict.reason, RULES_VERSION, agent.id if agent.text else None,
         click.ip_prefix if keep_ip else None, click.referrer_host, click.consent, click.gpc, click.dnt,
         click.visitor_hash, click.visitor_id, json.dumps(click.sub_ids) if click.sub_ids else None,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
-def record(session: Session, rows: Iterable[ClickRow], agents: Mapping[str, Agent]) -> list[str]:
-    """Add the clicks that are not there yet, and count them; the ids of those that are new.
+def record(session: Session, rows: Sequence[ClickRow], agents: Mapping[str, Agent]) -> Sequence[ClickRow]:
+    """Add the clicks that are not there yet, and count them; the rows of those that are new.
 
-    For a `writing` transaction. `agents` holds at least the agents of the rows, by id.
+    For a `writing` transaction. `rows` holds each id once, in order, and `agents` at least their agents, by id.
     """
-    unique = sorted({row.id: row for row in rows}.values())
-    if not unique:
+    if not rows:
         return []
-    _add_agents(session, unique, agents)
+    _add_agents(session, rows, agents)
     connection = session.connection()
-    known = _copy(connection, unique) if is_postgresql(session) else _execute(connection, unique)
-    fresh = [row for row in unique if row.id not in known] if known else unique
+    known = _copy(connection, rows) if is_postgresql(session) else _execute(connection, rows)
+    fresh = [row for row in rows if row.id not in known] if known else rows
     _count_hours(connection, fresh)
     _count_visitors(connection, fresh, _zones(session, fresh))
-    return [row.id for row in fresh]
+    return fresh
 
 
 def missing_clicks(session: Session, ids: Iterable[str]) -> list[str]:
@@ -121,7 +120,7 @@ def bury(session: Session, payload: bytes, error: str, now: datetime) -> None:
     session.execute(insert(DeadLetter).values(letter).on_conflict_do_nothing())
 
 
-def _execute(connection: Connection, rows: list[ClickRow]) -> set[str]:
+def _execute(connection: Connection, rows: Sequence[ClickRow]) -> set[str]:
     """Insert on SQLite; the ids that were there before. It has one writer at a time: new rows have the last rowids."""
     before = _last_row(connection, "clicks")
     statement = f"INSERT INTO clicks ({_NAMES}) VALUES ({_PLACES}) ON CONFLICT DO NOTHING"  # noqa: S608
@@ -135,7 +134,7 @@ def _last_row(connection: Connection, table: str) -> int:
     return int(connection.exec_driver_sql(f"SELECT coalesce(max(rowid), 0) FROM {table}").scalar_one())  # noqa: S608
 
 
-def _copy(connection: Connection, rows: list[ClickRow]) -> set[str]:
+def _copy(connection: Connection, rows: Sequence[ClickRow]) -> set[str]:
     """Insert on PostgreSQL; the ids that were there before, or that another worker is adding first.
 
     Nearly always all are new and the straight way works. Where the key refuses one, they go through a table of our own.
@@ -155,7 +154,7 @@ def _copy(connection: Connection, rows: list[ClickRow]) -> set[str]:
     return {id_.hex for id_ in known.scalars()}
 
 
-def _copy_into(connection: Connection, table: str, rows: list[ClickRow]) -> None:
+def _copy_into(connection: Connection, table: str, rows: Sequence[ClickRow]) -> None:
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
     with _driver_errors(), driver.cursor() as cursor, cursor.copy(f"COPY {table} ({_NAMES}) FROM STDIN") as copy:
         for row in rows:
@@ -174,7 +173,7 @@ def _driver_errors() -> Iterator[None]:
         raise kind("COPY", None, error) from error
 
 
-def _add_agents(session: Session, rows: list[ClickRow], agents: Mapping[str, Agent]) -> None:
+def _add_agents(session: Session, rows: Sequence[ClickRow], agents: Mapping[str, Agent]) -> None:
     """Add the agents that are not there yet, dated by the first click that shows them."""
     seen = {row.agent_id: row.at for row in reversed(rows) if row.agent_id}
     known = set(session.execute(select(AgentRow.id).where(among(session, AgentRow.id, seen))).scalars())
@@ -190,7 +189,7 @@ def _add_agents(session: Session, rows: list[ClickRow], agents: Mapping[str, Age
         session.execute(insert(AgentRow).on_conflict_do_nothing(), fresh)
 
 
-def _count_hours(connection: Connection, fresh: list[ClickRow]) -> None:
+def _count_hours(connection: Connection, fresh: Sequence[ClickRow]) -> None:
     gross: dict[tuple[str, str], int] = defaultdict(int)
     human: dict[tuple[str, str], int] = defaultdict(int)
     for row in fresh:
@@ -215,7 +214,7 @@ _DAYS = (
 _VISITOR_KINDS = ("uuid", "date", "uuid")
 
 
-def _count_visitors(connection: Connection, fresh: list[ClickRow], zones: Mapping[str | None, str]) -> None:
+def _count_visitors(connection: Connection, fresh: Sequence[ClickRow], zones: Mapping[str | None, str]) -> None:
     """Each visitor counts once for a link and a day: what `link_visitors` lets in, `link_days` gains."""
     seen = sorted(
         {
@@ -251,7 +250,7 @@ def _write(connection: Connection, rows: Sequence[tuple[Any, ...]], statement: s
         connection.exec_driver_sql(statement.format(values=f"VALUES ({places})"), rows)
 
 
-def _zones(session: Session, fresh: list[ClickRow]) -> dict[str | None, str]:
+def _zones(session: Session, fresh: Sequence[ClickRow]) -> dict[str | None, str]:
     """The time zones of the brands concerned."""
     ids = {row.brand_id for row in fresh if row.brand_id}
     found = session.execute(select(Brand.id, Brand.time_zone).where(Brand.id.in_(ids)))

@@ -66,12 +66,16 @@ def mark_due(session: Session, order_ids: Iterable[str], cause: str, wall: datet
     _mark(session, select(OrderRow.id).where(among(session, OrderRow.id, concerned)), cause, wall)
 
 
-def mark_due_for_clicks(session: Session, click_ids: Iterable[str], wall: datetime) -> None:
+def mark_due_for_clicks(
+    session: Session, click_ids: Iterable[str], wall: datetime, *, identified: Iterable[str] | None = None
+) -> None:
     """Orders that carry one of these clicks, or before which their visitor made one, and those orders' families.
 
-    For the transaction that records the clicks, after they are inserted.
+    For the transaction that records the clicks, after they are inserted. `identified` are those of them that name
+    their visitor, where the caller knows.
     """
     ids = sorted(set(click_ids))
+    named = ids if identified is None else sorted(set(identified))
     if not ids:
         return
     _begin_marking(session)
@@ -79,7 +83,7 @@ def mark_due_for_clicks(session: Session, click_ids: Iterable[str], wall: dateti
     carrying = set(session.execute(carriers).scalars())
     seeds = dict.fromkeys(carrying, _EVER)
     concerned = set(carrying)
-    for row in session.execute(_orders_of_visitors(session, ids)):
+    for row in session.execute(_orders_of_visitors(session, named)) if named else ():
         seeds[row.order_id] = min(row.at, seeds.get(row.order_id, row.at))
         concerned.update([row.order_id] if _in_time(row.placed_at, row.at) else [])
     if not seeds:
