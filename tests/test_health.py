@@ -12,7 +12,7 @@ from redis import Redis
 from tests.desk import Desk, opened_desk, settings_of
 from tests.sample_books import Books, write_books
 from tracker import stream
-from tracker.journal import Journal, Losses
+from tracker.journal import Journal
 from tracker.ledger.database import writing
 from tracker.ledger.tables import AttributionDue, Counter, DeadLetter, InboxRow
 from tracker.web import health
@@ -83,12 +83,11 @@ def test_a_kind_of_process_that_does_not_beat_is_a_trouble(desk: Desk) -> None:
 
 def test_the_journal_s_segments_bytes_age_and_losses_are_told(desk: Desk) -> None:
     folder = desk.wiring.settings.journal_folder
-    journal, losses = Journal(folder, "clicks"), Losses(folder, "clicks")
+    journal = Journal(folder, "clicks")
     journal.append(b"x" * 91)
-    losses.add(3)
+    journal.lost(3)
     (found,) = health.examine(desk.wiring).journals
     journal.close()
-    losses.close()
     assert (found.name, found.segments, found.bytes, found.lost) == ("clicks", 1, 101, 3)
     assert found.oldest is not None
     assert datetime.now(UTC) - found.oldest < timedelta(minutes=1)

@@ -144,7 +144,7 @@ def _credited(model: str | None, earning: list[ColumnElement[bool]]) -> ColumnEl
     return exists(
         select(Credit.set_id)
         .join(CreditSet, CreditSet.id == Credit.set_id)
-        .where(Credit.order_id == OrderRow.id, of_model(model), *earning)
+        .where(CreditSet.order_id == OrderRow.id, of_model(model), *earning)
     )
 
 
@@ -179,7 +179,7 @@ def _credits(session: Session, order_ids: list[str], model: str | None) -> dict[
     query = (
         select(Credit, CreditSet.model, CreditSet.currency)
         .join(CreditSet, CreditSet.id == Credit.set_id)
-        .where(Credit.order_id.in_(order_ids), of_model(model))
+        .where(CreditSet.order_id.in_(order_ids), of_model(model))
         .order_by(CreditSet.paying.desc(), CreditSet.model, Credit.position)
     )
     found: dict[str, list[Row]] = {}

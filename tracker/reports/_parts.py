@@ -111,8 +111,8 @@ def credited_orders(session: Session, scope: Scope) -> dict[str, int]:
     """By currency, how many orders have a credit that the scope keeps: each order once, whoever shares it."""
     query = (
         select(OrderRow.currency, func.count(distinct(OrderRow.id)))
-        .join(Credit, Credit.order_id == OrderRow.id)
-        .join(CreditSet, CreditSet.id == Credit.set_id)
+        .join(CreditSet, CreditSet.order_id == OrderRow.id)
+        .join(Credit, Credit.set_id == CreditSet.id)
         .where(*orders_of(scope), of_model(scope.model), *kept_by(scope, Credit))
         .group_by(OrderRow.currency)
     )
@@ -132,8 +132,8 @@ def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAI
             func.max(case((through_link, 1), else_=0)).label("link_order"),
         )
         .select_from(OrderRow)
-        .join(Credit, Credit.order_id == OrderRow.id)
-        .join(CreditSet, CreditSet.id == Credit.set_id)
+        .join(CreditSet, CreditSet.order_id == OrderRow.id)
+        .join(Credit, Credit.set_id == CreditSet.id)
         .where(*orders_of(scope, status), of_model(scope.model), *kept_by(scope, Credit), by.is_not(None))
         .group_by(by, OrderRow.currency, OrderRow.id)
         .subquery()

@@ -64,8 +64,8 @@ def _credits(session: Session, scope: Scope, days: tuple[Condition, ...]) -> dic
     query = (
         select(Credit.order_id, Partner.name, Credit.amount)
         .select_from(OrderRow)
-        .join(Credit, Credit.order_id == OrderRow.id)
-        .join(CreditSet, CreditSet.id == Credit.set_id)
+        .join(CreditSet, CreditSet.order_id == OrderRow.id)
+        .join(Credit, Credit.set_id == CreditSet.id)
         .join(Partner, Partner.id == Credit.partner_id)
         .where(*days, of_model(scope.model), *kept_by(scope, Credit))
         .order_by(Credit.order_id, Credit.position)
