@@ -14,7 +14,7 @@ from tests.conftest import Ledger
 from tests.desk import Desk, opened_desk, settings_of
 from tests.given import NOON
 from tests.sample_books import ALICE_CODE, Books, write_books, write_order
-from tracker.ledger.database import writing
+from tracker.ledger.database import open_database, sessions, writing
 from tracker.reports import _shape
 
 MARCH = "from=2026-03-01&to=2026-03-31"
@@ -156,6 +156,19 @@ def test_names_from_outside_are_text_and_never_markup(desk: Desk, books: Books) 
     assert "<script>" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
     assert "&lt;b&gt;1&lt;/b&gt;" in text
+
+
+def test_while_the_ledger_is_down_a_page_says_so_and_nobody_is_signed_out(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_database("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    with monkeypatch.context() as down:
+        down.setitem(vars(desk.wiring), "sessions", sessions(engine))
+        answers = [desk.get(path) for path in ("/", "/orders", "/nothing")]
+    engine.dispose()
+    assert [answer.status_code for answer in answers] == [503, 503, 404]
+    assert "Not now" in answers[0].text
+    assert desk.get("/").status_code == 200
 
 
 # --- empty states ----------------------------------------------------------------------------------------------------

@@ -15,9 +15,11 @@ from apiflask import APIFlask
 from flask import Blueprint, Response, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from redis import Redis, RedisError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from tracker import log
 from tracker.domain.addresses import client_address, truncated
+from tracker.errors import Unavailable
 from tracker.ledger import accounts
 from tracker.ledger.accounts import Person
 from tracker.ledger.database import writing
@@ -93,9 +95,16 @@ def required(wiring: Wiring) -> Callable[[], Response | None]:
 
 
 def signed_in(wiring: Wiring) -> Person | None:
-    """Who asks, or None. Read once per request; a session that is over is cleared."""
+    """Who asks, or None. Read once per request; a session that is over is cleared.
+
+    Raises Unavailable, the first time, where the ledger does not answer: then nobody is known, and nobody signed out.
+    """
     if "person" not in g:
-        g.person = _who(wiring)
+        g.person = None
+        try:
+            g.person = _who(wiring)
+        except (OperationalError, InterfaceError) as error:
+            raise Unavailable("the ledger does not answer") from error
         if g.person is None and "account" in session:
             session.clear()
     return cast("Person | None", g.person)

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from tracker import log
@@ -55,11 +56,18 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 def show_errors_of(blueprint: Blueprint) -> None:
     """Answer our own errors from these views with a page; the message is written for people."""
     blueprint.register_error_handler(TrackerError, lambda error: error_page(error.status, str(error)))
+    for outage in (OperationalError, InterfaceError):
+        blueprint.register_error_handler(outage, _outage)
 
 
 def error_page(status: int, message: str = "") -> ResponseReturnValue:
     """A page that says what is wrong and where to go on."""
     return render_template("error.html", status=status, message=message), status
+
+
+def _outage(error: Exception) -> ResponseReturnValue:
+    log.error("ledger_down", exc=error, endpoint=request.endpoint)
+    return error_page(503)
 
 
 def _demand_tokens(app: APIFlask, csrf: CSRFProtect) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from tracker.domain import ids
 from tracker.domain.catalog import Channel
 from tracker.domain.orders import Status
-from tracker.errors import BadInput, NotFound
+from tracker.errors import BadInput, NotFound, Unavailable
 from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Shop
 from tracker.reports import _shape
 from tracker.reports._orders import OrderFilter, orders_page, receipt
@@ -225,7 +225,10 @@ class Entry:
 
 def _everywhere(wiring: Wiring) -> Any:
     def variables() -> dict[str, object]:
-        person = auth.signed_in(wiring)
+        try:
+            person = auth.signed_in(wiring)
+        except Unavailable:  # an error page is shown all the same
+            person = None
         return {
             "person": person,
             "menu": _menu() if person else [],
