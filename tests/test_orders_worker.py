@@ -363,6 +363,7 @@ def test_bodies_of_last_month_are_purged_by_the_housekeeper(wiring: Wiring) -> N
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_worker_process_drains_what_the_bell_tells_it_beats_and_stops_when_told(
     settings: Settings, redis_url: str
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_new_delivery_is_due_even_where_the_clocks_of_two_hosts_disagree(ledge
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_nothing_rung_for_and_everything_ingested(settings: Settings, redis: Redis) -> None:
     wiring = Wiring(settings)
     ledger = Ledger(settings.database_url, wiring.engine, wiring.sessions)
