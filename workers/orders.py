@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from tracker import log, pipeline, queue
 from tracker.errors import Unavailable
 from tracker.ledger import inbox
@@ -30,7 +32,7 @@ def ingest_pending() -> int:
             if time.monotonic() >= ends:
                 queue.ring(hands.redis, queue.ORDERS, queue.INGEST)
                 break
-    except Unavailable as error:
+    except (Unavailable, SQLAlchemyError) as error:
         log.warning("ledger_unavailable", job=queue.INGEST, error=type(error).__name__)
     return total
 
