@@ -38,7 +38,6 @@ class Settings:
     demo: bool
     clock: Clock
     journal_grace: float
-    sweep_after: float
     stream_pause_length: int
     log_level: str
     failpoints: str
@@ -85,7 +84,6 @@ class Settings:
             demo=demo,
             clock=clock,
             journal_grace=_read(env, "JOURNAL_GRACE", "60", float),
-            sweep_after=_read(env, "SWEEP_AFTER", "60", float),
             stream_pause_length=_read(env, "STREAM_PAUSE_LENGTH", "500000", _between(1000, 10**9)),
             log_level=_read(env, "LOG_LEVEL", "info", _one_of("debug", "info", "warning", "error")),
             failpoints=env.get("TRACKER_FAILPOINTS", ""),

@@ -9,6 +9,8 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from tracker import failpoints, log
@@ -74,10 +76,16 @@ def engine(settings: Settings) -> Engine:
 
 
 def build(settings: Settings | None = None) -> Wiring:
-    """The wiring of this process. Raises BadSetting unless the ledger is there, current and of our kind."""
+    """The wiring of this process. Raises BadSetting where the ledger is missing, outdated or not of our kind.
+
+    A ledger that does not answer is no reason not to start: the redirect and the webhooks do without it for a while.
+    """
     settings = settings or Settings.from_env()
     log.configure(settings.log_level)
     failpoints.arm(settings.failpoints)
     wiring = Wiring(settings)
-    schema.check(wiring.engine, demo=settings.demo)
+    try:
+        schema.check(wiring.engine, demo=settings.demo)
+    except (OperationalError, InterfaceError) as error:
+        log.warning("ledger_not_checked", error=type(error).__name__)
     return wiring

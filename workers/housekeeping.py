@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import delete
+
 from tracker import log, queue
-from tracker.ledger import inbox
+from tracker.ledger import idempotency, inbox
 from tracker.ledger.database import writing
+from tracker.ledger.tables import LinkVisitor
 from workers import wiring, work
 
 KEEP_BODIES = timedelta(days=30)
+KEEP_ANSWERS = timedelta(days=1)
+# A day's visitor hashes are of use until its last click has been drained; its salt has been gone for long by then.
+KEEP_VISITORS = timedelta(days=3)
 
 
 def purge() -> int:
-    """Blank the raw bodies of deliveries that were done a month ago; how many. The facts drawn from them stay."""
+    """Blank the raw bodies of deliveries that were done a month ago; how many. The facts drawn from them stay.
+
+    The answers to idempotent requests go after a day, the visitors behind the counted uniques after three.
+    """
     hands = wiring()
+    now = hands.clock.now()
     with writing(hands.sessions) as session:
-        purged = inbox.purge_bodies(session, hands.clock.now() - KEEP_BODIES)
+        purged = inbox.purge_bodies(session, now - KEEP_BODIES)
+        idempotency.forget(session, now - KEEP_ANSWERS)
+        session.execute(delete(LinkVisitor).where(LinkVisitor.day < (now - KEEP_VISITORS).date()))
     if purged:
         log.info("bodies_purged", count=purged)
     return purged

@@ -61,7 +61,6 @@ class Fleet:
             "PORT": str(port),
             "WEB_WORKERS": "2",
             "JOURNAL_GRACE": "3",
-            "SWEEP_AFTER": "3",
             "LOG_LEVEL": "warning",
             "TRACKER_FAILPOINTS": ",".join(f"{name}={self._tokens / name}" for name in FAILPOINTS),
         }
