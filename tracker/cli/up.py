@@ -163,8 +163,9 @@ class _Welcome:
                 sign_in,
                 f"  state      {self._settings.state}",
                 "",
-                "  next       tracker brand add --name … --landing-domain shop.example.com",
-                "             tracker shop add --brand … --platform shopify",
+                "  next       in a second terminal, in the same folder:",
+                '             tracker brand add "Your brand" --landing-domain shop.example.com',
+                "             tracker shop add --platform shopify",
                 "             tracker --help",
                 "",
             ]

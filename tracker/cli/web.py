@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+from tracker import wiring
 from tracker.errors import BadSetting
 from tracker.settings import Settings
 from tracker.supervise import Program, Supervisor, python
@@ -21,6 +22,7 @@ def register(root: click.Group) -> None:
 def web() -> None:
     """Serve redirects, webhooks, pages and API, and ship this host's clicks, until told to stop."""
     settings = Settings.from_env()
+    wiring.build(settings)  # a ledger that is missing, old or not ours stops us here, not in every worker
     require_free_port(settings)
     supervisor = Supervisor()
     for program in programs(settings):
