@@ -199,7 +199,7 @@ def _count_hours(connection: Connection, fresh: Sequence[ClickRow]) -> None:
             human[key] += row.verdict == _HUMAN
     _write(
         connection,
-        [(link, f"{hour}:00:00.000000+00:00", gross[link, hour], human[link, hour]) for link, hour in sorted(gross)],
+        [(link, f"{hour}:00:00.000000+00:00", gross[link, hour], human[link, hour]) for link, hour in gross],
         "INSERT INTO link_hours (link_id, hour, gross, human) {values} ON CONFLICT (link_id, hour) DO UPDATE"
         " SET gross = link_hours.gross + excluded.gross, human = link_hours.human + excluded.human",
         ("uuid", "timestamptz", "integer", "integer"),
@@ -216,13 +216,11 @@ _VISITOR_KINDS = ("uuid", "date", "uuid")
 
 def _count_visitors(connection: Connection, fresh: Sequence[ClickRow], zones: Mapping[str | None, str]) -> None:
     """Each visitor counts once for a link and a day: what `link_visitors` lets in, `link_days` gains."""
-    seen = sorted(
-        {
-            (row.link_id, _local_day(zones.get(row.brand_id, "UTC"), row.at[:_MINUTE]), row.visitor_hash)
-            for row in fresh
-            if row.visitor_hash and row.link_id and row.verdict == _HUMAN
-        }
-    )
+    seen = [
+        (row.link_id, _local_day(zones.get(row.brand_id, "UTC"), row.at[:_MINUTE]), row.visitor_hash)
+        for row in fresh
+        if row.visitor_hash and row.link_id and row.verdict == _HUMAN
+    ]
     if not seen:
         return
     if connection.dialect.name == "postgresql":
@@ -241,9 +239,10 @@ def _write(connection: Connection, rows: Sequence[tuple[Any, ...]], statement: s
     if not rows:
         return
     if connection.dialect.name == "postgresql":
+        order = ", ".join(str(number + 1) for number in range(len(kinds)))
         arrays = ", ".join(f"string_to_array(%s, ',')::{kind}[]" for kind in kinds)
         columns = tuple(",".join(map(str, column)) for column in zip(*rows, strict=True))
-        source = f"SELECT * FROM unnest({arrays})"  # noqa: S608
+        source = f"SELECT * FROM unnest({arrays}) ORDER BY {order}"  # noqa: S608
         connection.exec_driver_sql(statement.format(values=source), columns)
     else:
         places = ", ".join("?" * len(kinds))
