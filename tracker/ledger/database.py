@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Engine,
@@ -101,6 +102,18 @@ def among(
     bound: Connection | Session, column: ColumnElement[Any] | InstrumentedAttribute[Any], ids: Iterable[str]
 ) -> ColumnElement[bool]:
     """Whether an id column holds one of `ids`, as a single parameter: thousands of them cost more than the search."""
-    if is_postgresql(bound):
-        return column == any_(cast(func.string_to_array(",".join(ids), ","), ARRAY(UUID)))
-    return column.in_(select(func.json_each(json.dumps(list(ids))).table_valued("value").c.value))
+    return among_bound(column, packed(bound, ids), postgresql=is_postgresql(bound))
+
+
+def among_bound(
+    column: ColumnElement[Any] | InstrumentedAttribute[Any], ids: str | BindParameter[str], *, postgresql: bool
+) -> ColumnElement[bool]:
+    """The same for a statement that is built once: `ids` is a parameter, to be given as `packed` makes it."""
+    if postgresql:
+        return column == any_(cast(func.string_to_array(ids, ","), ARRAY(UUID)))
+    return column.in_(select(func.json_each(ids).table_valued("value").c.value))
+
+
+def packed(bound: Connection | Session, ids: Iterable[str]) -> str:
+    """Ids as the one parameter of `among_bound`."""
+    return ",".join(ids) if is_postgresql(bound) else json.dumps(list(ids))

@@ -10,14 +10,18 @@ one writer at a time and needs no lock.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Insert,
+    Row,
     Select,
+    String,
     and_,
     bindparam,
     delete,
@@ -29,11 +33,12 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.rules import SKEW
-from tracker.ledger.database import among, is_postgresql
+from tracker.ledger.database import among, among_bound, is_postgresql, packed
 from tracker.ledger.tables import AttributionDue, Click, OrderClick, OrderCode, OrderRow
 
 # How many orders of the same customer, on either side of an order, are looked at as its family. A customer with more
@@ -62,8 +67,7 @@ def mark_due(session: Session, order_ids: Iterable[str], cause: str, wall: datet
     if not ids:
         return
     _begin_marking(session)
-    concerned = {*ids, *(row.neighbour_id for row in session.execute(family(session, ids)))}
-    _mark(session, select(OrderRow.id).where(among(session, OrderRow.id, concerned)), cause, wall)
+    _mark(session, {*ids, *(row.neighbour_id for row in family(session, ids))}, cause, wall)
 
 
 def mark_due_for_clicks(
@@ -88,16 +92,16 @@ def mark_due_for_clicks(
         concerned.update([row.order_id] if _in_time(row.placed_at, row.at) else [])
     if not seeds:
         return
-    for row in session.execute(family(session, seeds)):
+    for row in family(session, seeds):
         concerned.update([row.neighbour_id] if _in_time(row.placed_at, seeds[row.order_id]) else [])
-    _mark(session, select(OrderRow.id).where(among(session, OrderRow.id, concerned)), "click", wall)
+    _mark(session, concerned, "click", wall)
 
 
 def mark_due_for_code(session: Session, brand_id: str, normal: str, wall: datetime) -> None:
     """Every order of the brand that carries this code. For the transaction that changes whose code it is."""
     _begin_marking(session)
     carrying = select(OrderCode.order_id).where(OrderCode.brand_id == brand_id, OrderCode.normal == normal)
-    _mark(session, carrying, "code", wall)
+    _mark(session, session.execute(carrying).scalars(), "code", wall)
 
 
 def claim_due(session: Session, limit: int) -> list[Claim]:
@@ -153,12 +157,21 @@ def oldest_due(session: Session) -> datetime | None:
     return session.execute(select(func.min(AttributionDue.since))).scalar()
 
 
-def family(session: Session, order_ids: Iterable[str]) -> Select[*tuple[Any, ...]]:
+def family(session: Session, order_ids: Iterable[str]) -> Sequence[Row[Any]]:
     """Of each order the nearest others of the same customer and brand: up to FAMILY placed earlier and FAMILY later.
 
     Columns: order_id, neighbour_id, earlier, placed_at, status, test, click_ids (the neighbour's).
     """
-    chosen = among(session, OrderRow.id, order_ids)
+    statement = _family(postgresql=is_postgresql(session))
+    return session.connection().execute(statement, {"ids": packed(session, order_ids)}).all()
+
+
+# The statements that run for every order are built once: building one costs ten times what running it does.
+
+
+@cache
+def _family(*, postgresql: bool) -> Select[*tuple[Any, ...]]:
+    chosen = among_bound(OrderRow.id, bindparam("ids", type_=String()), postgresql=postgresql)
     ranked = union_all(_ranked(chosen, earlier=True), _ranked(chosen, earlier=False)).subquery()
     return select(ranked).where(ranked.c.rank <= FAMILY)
 
@@ -227,20 +240,26 @@ def _lock(session: Session, turns: Mapping[str, int], *, limit: int) -> list[Cla
     return [Claim(order_id, turns[order_id]) for order_id in session.execute(still_due).scalars()]
 
 
-def _mark(session: Session, order_ids: Select[str], cause: str, wall: datetime) -> None:
+def _mark(session: Session, order_ids: Iterable[str], cause: str, wall: datetime) -> None:
     """Turns begin at random, so that a turn settled once can never be mistaken for a later one."""
-    ids = order_ids.subquery().c[0]
+    figures = {"ids": packed(session, order_ids), "turn": secrets.randbits(48), "cause": cause, "since": wall}
+    session.connection().execute(_marking(postgresql=is_postgresql(session)), figures)
+
+
+@cache
+def _marking(*, postgresql: bool) -> Insert:
+    chosen = among_bound(OrderRow.id, bindparam("ids", type_=String()), postgresql=postgresql)
     rows = select(
-        ids,
-        literal(secrets.randbits(48)),
-        literal(cause),
-        literal(wall, AttributionDue.since.type),
-    ).where(ids.is_not(None))  # SQLite cannot read ON CONFLICT after a SELECT without WHERE
-    insert = postgresql.insert if is_postgresql(session) else sqlite.insert
-    statement = insert(AttributionDue).from_select(["order_id", "turn", "cause", "since"], rows.order_by(ids))
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["order_id"],
-            set_={"turn": AttributionDue.turn + 1, "cause": statement.excluded.cause},
-        )
+        OrderRow.id,
+        bindparam("turn", type_=AttributionDue.turn.type),
+        bindparam("cause", type_=AttributionDue.cause.type),
+        bindparam("since", type_=AttributionDue.since.type),
+    )
+    insert = insert_postgresql if postgresql else insert_sqlite
+    statement = insert(AttributionDue).from_select(
+        ["order_id", "turn", "cause", "since"], rows.where(chosen).order_by(OrderRow.id)
+    )
+    return statement.on_conflict_do_update(
+        index_elements=["order_id"],
+        set_={"turn": AttributionDue.turn + 1, "cause": statement.excluded.cause},
     )

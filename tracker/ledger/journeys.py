@@ -115,7 +115,7 @@ def _relatives(session: Session, order_ids: Sequence[str]) -> dict[str, Relative
     if not order_ids:
         return {}
     rows: dict[str, list[Found]] = {}
-    for row in session.execute(family(session, order_ids)):
+    for row in family(session, order_ids):
         if not row.test and row.status is not None:
             rows.setdefault(row.order_id, []).append(row)
     return {order_id: _relatives_of(found) for order_id, found in rows.items()}
