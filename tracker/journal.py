@@ -56,20 +56,34 @@ class Journal:
         self._stop = threading.Event()
         self._syncer: threading.Thread | None = None
         self._fd = -1
-        self._size = 0
+        self._size = -1  # of the open segment; below zero while none is
         self._synced = 0
         self._opened = 0.0
         self._retired: list[int] = []
+        self._losses: _Losses | None = None
 
     def append(self, payload: bytes) -> None:
         """Write one line. Raises OSError only when the disk refuses it, ValueError where it holds a line's end."""
-        line = _line(payload)
+        if b"\n" in payload:
+            raise ValueError("a journal's payload is one line")
+        line = b"%08x %b\n" % (crc32(payload), payload)
         with self._lock:
+            if 0 <= self._size < self._segment_bytes:
+                try:
+                    written = os.write(self._fd, line)
+                except OSError:
+                    written = 0
+                self._size += written
+                if written == len(line):
+                    return
+                self._give_up_segment(written)
             self._write(line)
 
     def append_synced(self, payload: bytes) -> None:
         """Write one line, and return once it survives a power cut. Raises OSError when the disk refuses."""
-        line = _line(payload)
+        if b"\n" in payload:
+            raise ValueError("a journal's payload is one line")
+        line = b"%08x %b\n" % (crc32(payload), payload)
         with self._lock:
             self._write(line)
             try:
@@ -79,6 +93,11 @@ class Journal:
                 self._retire()  # after a failed sync nobody knows what the disk holds of this segment
                 raise
             self._synced = self._size
+
+    def lost(self, count: int = 1) -> None:
+        """Count lines that could not be written, where it outlives the process. Never raises."""
+        with self._lock:
+            self._count_losses().add(count)
 
     def close(self) -> None:
         """Sync and close. What follows opens a new segment."""
@@ -90,36 +109,46 @@ class Journal:
             retired, self._retired = self._retired, []
             self._syncer = None
             self._stop = threading.Event()
+            if self._losses is not None:
+                self._losses.close()
+                self._losses = None
         for fd in retired:
             _sync_and_close(fd)
 
+    def _give_up_segment(self, written: int) -> None:
+        """After a refused or torn write: others' lines stay, torn tail and all; an empty segment is used again.
+
+        A full disk must not be littered with segments that hold nothing.
+        """
+        if self._size == written:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, 0)
+                self._size = 0
+                return
+        self._retire()
+
     def _write(self, line: bytes) -> None:
-        """One `write` of the whole line; a segment that refused or tore it gets no other."""
-        if self._fd < 0 or self._size >= self._segment_bytes:
+        """Write one line with all that may have to be done about segments. Raises OSError."""
+        if not 0 <= self._size < self._segment_bytes:
             self._open()
+        written = 0
         try:
             written = os.write(self._fd, line)
-        except OSError:
-            written = -1
-        self._size += max(written, 0)
-        if written == len(line):
-            return
-        if self._size > max(written, 0):  # others' lines are in there: leave it to the reader as it is
-            self._open()
-        self._write_into_empty(line)
+            if written != len(line):
+                raise OSError("the disk took a part of a line")
+        finally:
+            self._size += written
+            if written != len(line):
+                self._give_up_segment(written)
 
-    def _write_into_empty(self, line: bytes) -> None:
-        """The second and last try. A full disk must not be littered with torn segments: an empty one stays in use."""
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._fd, 0)
-        self._size = os.write(self._fd, line)
-        if self._size != len(line):
-            os.ftruncate(self._fd, 0)
-            self._size = 0
-            raise OSError("the disk took a part of a line")
+    def _count_losses(self) -> _Losses:
+        if self._losses is None:
+            self._losses = _Losses(self._folder)
+        return self._losses
 
     def _open(self) -> None:
         self._retire()
+        self._count_losses()  # while there is room for it
         self._fd = _new_file(self._folder, _SUFFIX, os.O_WRONLY | os.O_APPEND)
         self._size = self._synced = 0
         self._opened = time.monotonic()
@@ -133,12 +162,12 @@ class Journal:
         """No more lines for the current segment. Syncing and closing it is left to the syncer."""
         if self._fd >= 0:
             self._retired.append(self._fd)
-            self._fd = -1
+            self._fd = self._size = -1
 
     def _sync(self) -> None:
         """Bring to the disk what is not there yet, and close what is full or old. Never holds the lock meanwhile."""
         with self._lock:
-            if self._size and time.monotonic() - self._opened >= self._segment_seconds:
+            if self._size > 0 and time.monotonic() - self._opened >= self._segment_seconds:
                 self._retire()
             retired, self._retired = self._retired, []
             fd, size = (self._fd, self._size) if self._fd >= 0 and self._size != self._synced else (-1, 0)
@@ -211,39 +240,33 @@ def sweep(folder: Path, name: str) -> None:
             path.unlink(missing_ok=True)
 
 
-class Losses:
-    """How many lines this process could not write: a number in a small file of its own, made while there is room.
+class _Losses:
+    """How many lines a process could not write: a number in a small file of its own, made while there is room.
 
     The figure is written over itself, so a full disk does not refuse it. The file is locked as a segment is.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder = folder / name
-        self._lock = threading.Lock()
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._fd = -1
-        self.count = 0
-        self._keep()
+        self._count = 0
+        self.add(0)
 
-    def add(self, count: int = 1) -> None:
-        """Count lost lines. Never raises: what cannot be written is at least in the log."""
-        with self._lock:
-            self.count += count
-            self._keep()
-
-    def close(self) -> None:
-        """Leave the figure to whoever gathers it."""
-        with self._lock:
-            if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
-
-    def _keep(self) -> None:
+    def add(self, count: int) -> None:
+        """Never raises: what cannot be written is at least in the log."""
+        self._count += count
         try:
             if self._fd < 0:
                 self._fd = _new_file(self._folder, _LOSSES, os.O_WRONLY)
-            os.pwrite(self._fd, b"%020d\n" % self.count, 0)
+            os.pwrite(self._fd, b"%020d\n" % self._count, 0)
         except OSError as error:
-            log.error("loss_not_kept", exc=error, lost=self.count)
+            log.error("loss_not_kept", exc=error, lost=self._count)
+
+    def close(self) -> None:
+        """Leave the figure to whoever gathers it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 def losses(folder: Path, name: str) -> dict[Path, int]:
@@ -263,12 +286,6 @@ def losses(folder: Path, name: str) -> dict[Path, int]:
 
 
 # --- below: files and locks -------------------------------------------------------------------------------------------
-
-
-def _line(payload: bytes) -> bytes:
-    if b"\n" in payload:
-        raise ValueError("a journal's payload is one line")
-    return b"%08x %b\n" % (crc32(payload), payload)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -359,6 +376,8 @@ def _after_fork_in_child() -> None:
         for fd in (journal._fd, *journal._retired):
             with contextlib.suppress(OSError):
                 os.close(fd)
+        if journal._losses is not None:
+            journal._losses.close()
         journal._forget()
 
 

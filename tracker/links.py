@@ -25,6 +25,7 @@ from redis import Redis, RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
 from tracker import log
+from tracker.domain.clicks import place_json
 from tracker.domain.landing import filled, is_allowed, with_parameters
 from tracker.ledger.links import (
     HostRecord,
@@ -36,6 +37,7 @@ from tracker.ledger.links import (
     links_version,
 )
 
+PREFIX = "/r/"
 CHANNEL = "links"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -46,16 +48,20 @@ _DOWN_FOR = 1.0  # seconds without trying SQL after it failed
 _UNKNOWN_FOR = 5.0  # seconds an unknown address is remembered as such
 _MOST_KNOWN = 20_000
 _MOST_UNKNOWN = 10_000
+_LONGEST_HOST = 260
+_LONGEST_PATH = 110  # one character over the longest slug matches none
 
+# What a request says (its Host header and its path), and what the catalog calls it (a tracking host and a slug).
+Request = tuple[str, str]
 Address = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a request for an address goes. Without `link_id` the address is nobody's: an orphan.
+    """Where a request goes. Without `link_id` it is for nobody's link: an orphan.
 
     A click's Location is `before` + its id + `after`; `plain` is the same without an id. All three are empty where the
-    link leads nowhere that its brand allows. `fallback` is the brand's, or None.
+    link leads nowhere that its brand allows. `fallback` is the brand's, or None; `place` is that part of a click.
     """
 
     host: str
@@ -67,6 +73,7 @@ class Route:
     expires_at: datetime | None = None
     fallback: str | None = None
     visitor_cookie: bool = False
+    place: str = ""
 
 
 class Links:
@@ -84,8 +91,8 @@ class Links:
         self._snapshot = Snapshot(snapshot)
         self._own_hosts = {own_host, *LOOPBACK}
         self._click_parameter = click_parameter
-        self._known: dict[Address, Route] = {}
-        self._unknown: dict[Address, tuple[float, Route]] = {}
+        self._known: dict[Request, Route] = {}
+        self._unknown: dict[Request, tuple[float, Route]] = {}
         self._hosts: dict[str, HostRecord] = {}
         self._version = -1
         self._down_until = 0.0
@@ -95,31 +102,31 @@ class Links:
         self._started = False
         self._closed = threading.Event()
 
-    def route(self, host: str, slug: str) -> Route:
-        """Where `slug` on `host` (lower case, as the request has it, port included) goes. Never raises."""
-        return self._known.get((host, slug)) or self._route_unheld((host, slug))
+    def route(self, host: str, path: str) -> Route:
+        """Where a request for `/r/<slug>` on `host` goes, both as the request has them. Never raises."""
+        return self._known.get((host, path)) or self._route_unheld((host[:_LONGEST_HOST], path[:_LONGEST_PATH]))
 
     def close(self) -> None:
         """End the threads."""
         self._closed.set()
         self._questions.put(None)
 
-    def _route_unheld(self, address: Address) -> Route:
-        until, route = self._unknown.get(address, (0.0, None))
+    def _route_unheld(self, request: Request) -> Route:
+        until, route = self._unknown.get(request, (0.0, None))
         if route is not None and time.monotonic() < until:
             return route
         try:
-            return self._asked(address) or self._from_snapshot(address)
+            return self._asked(request) or self._from_snapshot(request)
         except Exception as error:  # whatever it is, the visitor gets an answer
             log.error("link_not_found_out", exc=error)
-            return Route(_bare(address[0]))
+            return Route(_bare(request[0]))
 
-    def _asked(self, address: Address) -> Route | None:
+    def _asked(self, request: Request) -> Route | None:
         """What SQL says, or None where it does not answer in time."""
         if time.monotonic() < self._down_until or time.monotonic() - self._busy_since > _PATIENCE:
             return None
         self._start()
-        question = _Question(address)
+        question = _Question(request)
         self._questions.put(question)
         # A process that never saw the catalog, on a host without a snapshot, has nothing better than to wait.
         patience = _PATIENCE if self._version >= 0 or self._snapshot.exists() else _FIRST_PATIENCE
@@ -127,12 +134,12 @@ class Links:
             self._down_until = time.monotonic() + _DOWN_FOR
         return question.route
 
-    def _from_snapshot(self, address: Address) -> Route:
+    def _from_snapshot(self, request: Request) -> Route:
         hosts, links = self._snapshot.read()
-        candidates = [links[found] for found in self._candidates(address, hosts) if found in links]
-        if not candidates and self._is_own(address[0], hosts):
-            candidates = [link for link in links.values() if link.slug == address[1]][:1]
-        return self._made(address, candidates[0] if candidates else None, hosts)
+        found = next((links[address] for address in _addresses(request, hosts) if address in links), None)
+        if found is None and self._is_own(request[0], hosts):
+            found = next((link for link in links.values() if link.slug == slug_of(request[1])), None)
+        return self._made(request, found, hosts)
 
     def _start(self) -> None:
         with self._starting:
@@ -180,66 +187,70 @@ class Links:
     def _answer(self, session: Session, questions: Sequence[_Question]) -> None:
         if not questions:
             return
-        found = self._found(session, [question.address for question in questions], self._hosts)
+        found = self._found(session, [question.request for question in questions], self._hosts)
         for question in questions:
-            question.route = self._made(question.address, found.get(question.address), self._hosts)
-            self._hold(question.address, question.route)
+            question.route = self._made(question.request, found.get(question.request), self._hosts)
+            self._hold(question.request, question.route)
 
-    def _hold(self, address: Address, route: Route) -> None:
+    def _hold(self, request: Request, route: Route) -> None:
         if route.link_id is not None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known = dict(list(self._known.items())[_MOST_KNOWN // 2 :])
-            self._known[address] = route
+            self._known[request] = route
             return
         if len(self._unknown) >= _MOST_UNKNOWN:
             self._unknown = {}
-        self._unknown[address] = (time.monotonic() + _UNKNOWN_FOR, route)
+        self._unknown[request] = (time.monotonic() + _UNKNOWN_FOR, route)
 
     def _found(
-        self, session: Session, addresses: Iterable[Address], hosts: dict[str, HostRecord]
-    ) -> dict[Address, LinkRecord]:
-        """The link at each address that has one."""
-        wanted = {address: self._candidates(address, hosts) for address in addresses}
-        rows = links_at(session, {candidate for candidates in wanted.values() for candidate in candidates})
+        self, session: Session, requests: Iterable[Request], hosts: dict[str, HostRecord]
+    ) -> dict[Request, LinkRecord]:
+        """The link that each request means, if any."""
+        wanted = {request: _addresses(request, hosts) for request in requests}
+        rows = links_at(session, {address for addresses in wanted.values() for address in addresses})
         links = {(row.host, row.slug): row for row in rows}
-        found = {a: links[c] for a, candidates in wanted.items() for c in reversed(candidates) if c in links}
-        elsewhere = [address for address in wanted if address not in found and self._is_own(address[0], hosts)]
+        found = {each: links[a] for each, addresses in wanted.items() for a in reversed(addresses) if a in links}
+        elsewhere = {r: slug_of(r[1]) for r in wanted if r not in found and self._is_own(r[0], hosts)}
         if elsewhere:
-            by_slug = {row.slug: row for row in reversed(links_called(session, {slug for _, slug in elsewhere}))}
-            found |= {address: by_slug[address[1]] for address in elsewhere if address[1] in by_slug}
+            by_slug = {row.slug: row for row in reversed(links_called(session, set(elsewhere.values())))}
+            found |= {request: by_slug[slug] for request, slug in elsewhere.items() if slug in by_slug}
         return found
 
-    # --- what an address means ---------------------------------------------------------------------------------------
-
-    def _candidates(self, address: Address, hosts: dict[str, HostRecord]) -> list[Address]:
-        """The addresses of the catalog that a request's may mean: its host with the port, then without."""
-        host, slug = address
-        return [(name, slug) for name in dict.fromkeys((host, _bare(host))) if name in hosts]
+    # --- what a request means ----------------------------------------------------------------------------------------
 
     def _is_own(self, host: str, hosts: dict[str, HostRecord]) -> bool:
         """Whether the host is the installation's own and no brand's."""
-        return host not in hosts and _bare(host) not in hosts and _bare(host) in self._own_hosts
+        return _bare(host) in self._own_hosts and not _names(host, hosts)
 
     def _brand(self, host: str, hosts: dict[str, HostRecord]) -> HostRecord | None:
         """The host's brand; on the installation's own host the only brand, if there is only one."""
-        record = hosts.get(host) or hosts.get(_bare(host))
-        if record is None and self._is_own(host, hosts) and len({each.brand_id for each in hosts.values()}) == 1:
+        for name in _names(host, hosts):
+            return hosts[name]
+        if self._is_own(host, hosts) and len({each.brand_id for each in hosts.values()}) == 1:
             return next(iter(hosts.values()))
-        return record
+        return None
 
-    def _made(self, address: Address, link: LinkRecord | None, hosts: dict[str, HostRecord]) -> Route:
-        brand = hosts.get(link.host) if link else self._brand(address[0], hosts)
+    def _made(self, request: Request, link: LinkRecord | None, hosts: dict[str, HostRecord]) -> Route:
+        brand = hosts.get(link.host) if link else self._brand(request[0], hosts)
         if brand is None:
-            return Route(_bare(address[0]))
+            return Route(_bare(request[0]))
         fallback = brand.fallback_url
         if fallback is not None and not is_allowed(fallback, brand.landing_domains):
             fallback = None
         if link is None or link.disabled:
-            host = link.host if link else _bare(address[0])
-            return Route(host, brand.brand_id, fallback=fallback)
+            return Route(link.host if link else _bare(request[0]), brand.brand_id, fallback=fallback)
         before, after, plain = self._location(link, brand, fallback)
         return Route(
-            link.host, brand.brand_id, link.id, before, after, plain, link.expires_at, fallback, brand.visitor_cookie
+            host=link.host,
+            brand_id=brand.brand_id,
+            link_id=link.id,
+            before=before,
+            after=after,
+            plain=plain,
+            expires_at=link.expires_at,
+            fallback=fallback,
+            visitor_cookie=brand.visitor_cookie,
+            place=place_json(brand.brand_id, link.id, link.host, link.slug),
         )
 
     def _location(self, link: LinkRecord, brand: HostRecord, fallback: str | None) -> tuple[str, str, str]:
@@ -311,9 +322,9 @@ def ring(redis: Redis) -> None:
 
 @dataclass(slots=True)
 class _Question:
-    """An address that memory does not hold, and somebody who waits."""
+    """A request that memory does not know, and somebody who waits."""
 
-    address: Address
+    request: Request
     route: Route | None = None
     answered: threading.Event = field(default_factory=threading.Event)
 
@@ -356,11 +367,25 @@ def _listen(redis: Redis, questions: SimpleQueue[_Question | None], closed: thre
             closed.wait(1.0)
 
 
+def slug_of(path: str) -> str:
+    """The word after `/r/`. Some applications end a pasted address with a slash."""
+    return path[len(PREFIX) :].removesuffix("/")
+
+
+def _addresses(request: Request, hosts: dict[str, HostRecord]) -> list[Address]:
+    """The addresses of the catalog that a request may mean."""
+    return [(name, slug_of(request[1])) for name in _names(request[0], hosts)]
+
+
+def _names(host: str, hosts: dict[str, HostRecord]) -> list[str]:
+    """The tracking hosts that a Host header may mean: with its port, then without."""
+    return [name for name in dict.fromkeys((host.lower(), _bare(host))) if name in hosts]
+
+
 def _bare(host: str) -> str:
-    """A host without its port, and an IPv6 address without its brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    """A Host header in lower case without its port, an IPv6 address without its brackets."""
+    host = host.lower()
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
 
 
 def _as_json(link: LinkRecord) -> dict[str, Any]:

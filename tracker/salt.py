@@ -32,17 +32,17 @@ class Salt:
     def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis
         self._clock = clock
-        self._salts: dict[int, tuple[bytes, bool]] = {}
+        self._days: dict[int, _Day] = {}
         self._lock = threading.Lock()
         self._keeper: threading.Thread | None = None
         self._closed = threading.Event()
 
     def visitor_hash(self, now: datetime, brand_id: str, address: str, user_agent: str) -> str:
         """What stands for a visitor of a brand until midnight UTC: 32 hex digits, worth nothing without the salt."""
-        known = self._salts.get(now.toordinal())
-        salt = known[0] if known is not None else self._begin_day(now)
-        text = f"{brand_id}|{address}|{user_agent}".encode("utf-8", "replace")
-        return blake2b(text, key=salt, digest_size=16).hexdigest()
+        day = self._days.get(now.toordinal()) or self._begin_day(now)
+        digest = day.keyed.copy()
+        digest.update(f"{brand_id}|{address}|{user_agent}".encode("utf-8", "replace"))
+        return digest.hexdigest()
 
     def close(self) -> None:
         """End the thread."""
@@ -52,30 +52,33 @@ class Salt:
         """Share what is not shared yet, fetch tomorrow's salt half an hour ahead, forget other days'."""
         now = self._clock.now()
         for moment in (now, now + _AHEAD):
-            if not self._salts.get(moment.toordinal(), (b"", False))[1]:
+            day = self._days.get(moment.toordinal())
+            if day is None or not day.shared:
                 self._fetch(moment)
         wanted = {now.toordinal(), (now + _AHEAD).toordinal()}
-        for day in set(self._salts) - wanted:
-            self._salts.pop(day, None)
+        for past in set(self._days) - wanted:
+            self._days.pop(past, None)
 
-    def _begin_day(self, now: datetime) -> bytes:
+    def _begin_day(self, now: datetime) -> _Day:
         """The first use of a day that was not prepared."""
         with self._lock:
-            day = now.toordinal()
-            if day not in self._salts:
+            ordinal = now.toordinal()
+            if ordinal not in self._days:
                 self._fetch(now)
-                self._salts.setdefault(day, (secrets.token_bytes(_SALT_BYTES), False))
+                day = self._days.setdefault(ordinal, _Day(secrets.token_bytes(_SALT_BYTES), shared=False))
+            else:
+                day = self._days[ordinal]
             if self._keeper is None:
                 self._keeper = threading.Thread(
                     target=_keep, args=(weakref.ref(self), self._closed), daemon=True, name="salt"
                 )
                 self._keeper.start()
-            return self._salts[day][0]
+            return day
 
     def _fetch(self, moment: datetime) -> None:
         """Take the salt that the installation shares for a day; where it has none yet, share ours."""
-        day = moment.toordinal()
-        ours = self._salts.get(day, (secrets.token_bytes(_SALT_BYTES), False))[0]
+        held = self._days.get(moment.toordinal())
+        ours = held.salt if held is not None else secrets.token_bytes(_SALT_BYTES)
         name = f"salt:{moment.date().isoformat()}"
         midnight = datetime.combine(moment.date(), time.min, moment.tzinfo) + timedelta(days=1)
         seconds = int((midnight + _LINGER - self._clock.now()).total_seconds())
@@ -86,7 +89,16 @@ class Salt:
             log.debug("salt_not_shared", error=type(error).__name__)
             return
         if isinstance(shared, bytes):
-            self._salts[day] = (bytes.fromhex(shared.decode()), True)
+            self._days[moment.toordinal()] = _Day(bytes.fromhex(shared.decode()), shared=True)
+
+
+class _Day:
+    """A day's salt, ready to hash with, and whether the whole installation has it."""
+
+    def __init__(self, salt: bytes, *, shared: bool) -> None:
+        self.salt = salt
+        self.shared = shared
+        self.keyed = blake2b(key=salt, digest_size=16)
 
 
 def _keep(salt: weakref.ref[Salt], closed: threading.Event) -> None:

@@ -25,6 +25,8 @@ MOST_SUB_IDS = 6
 CONSENT_GIVEN = "given"
 CONSENT_REFUSED = "refused"
 
+NULL = "null"
+
 # host, slug, ip_prefix, user_agent, referrer_host, fetch_mode, fetch_dest
 _LONGEST = (LONGEST_HOST, LONGEST_SLUG, 45, LONGEST_AGENT, LONGEST_HOST, LONGEST_HINT, LONGEST_HINT)
 
@@ -73,16 +75,64 @@ class RawClick(NamedTuple):
 
 def encode(click: RawClick) -> bytes:
     """The click as one line of JSON in ASCII, without the line's end. The time must be aware UTC."""
-    (
-        id_, at, brand_id, link_id, host, slug, ip_prefix, user_agent, referrer_host,
-        fetch_mode, fetch_dest, has_language, consent, gpc, dnt, visitor_hash, visitor_id, sub_ids,
-    ) = click  # fmt: skip
+    return assemble(
+        click.id,
+        click.at,
+        place_json(click.brand_id, click.link_id, click.host, click.slug),
+        text_json(click.ip_prefix),
+        _quoted(click.user_agent),
+        text_json(click.referrer_host),
+        hints_json(click.fetch_mode, click.fetch_dest, click.has_language),
+        will_json(click.consent, click.gpc, click.dnt),
+        text_json(click.visitor_hash),
+        text_json(click.visitor_id),
+        sub_ids_json(click.sub_ids),
+    )
+
+
+def assemble(  # noqa: PLR0917
+    id_: str,
+    at: datetime,
+    place: str,
+    ip_prefix: str,
+    agent: str,
+    referrer: str,
+    hints: str,
+    will: str,
+    visitor_hash: str,
+    visitor_id: str,
+    sub_ids: str,
+) -> bytes:
+    """A click's line. But for the id and the time its parts are JSON already: most of them come again and again."""
     return (
-        f'[{FORMAT},"{id_}","{at.isoformat()}",{_id(brand_id)},{_id(link_id)},{_quoted(host)},{_quoted(slug)},'
-        f"{_text(ip_prefix)},{_quoted(user_agent)},{_text(referrer_host)},{_text(fetch_mode)},{_text(fetch_dest)},"
-        f"{_flag(has_language)},{_text(consent)},{_flag(gpc)},{_flag(dnt)},{_id(visitor_hash)},{_id(visitor_id)},"
-        f"{json.dumps(sub_ids) if sub_ids else 'null'}]"
+        f'[{FORMAT},"{id_}","{at.isoformat()}",{place},{ip_prefix},{agent},{referrer},{hints},{will},'
+        f"{visitor_hash},{visitor_id},{sub_ids}]"
     ).encode("ascii")
+
+
+def place_json(brand_id: str | None, link_id: str | None, host: str, slug: str) -> str:
+    """Whose click, on what: the part that a link knows."""
+    return f"{text_json(brand_id)},{text_json(link_id)},{_quoted(host)},{_quoted(slug)}"
+
+
+def hints_json(fetch_mode: str | None, fetch_dest: str | None, has_language: bool) -> str:
+    """What the browser said of the request."""
+    return f"{text_json(fetch_mode)},{text_json(fetch_dest)},{_flag(has_language)}"
+
+
+def will_json(consent: str | None, gpc: bool, dnt: bool) -> str:
+    """What the visitor wants."""
+    return f"{text_json(consent)},{_flag(gpc)},{_flag(dnt)}"
+
+
+def sub_ids_json(sub_ids: Mapping[str, str] | None) -> str:
+    """Sub-ids, or null where there are none."""
+    return json.dumps(sub_ids) if sub_ids else NULL
+
+
+def text_json(value: str | None) -> str:
+    """A text or null."""
+    return _quoted(value) if value is not None else NULL
 
 
 def decode(line: bytes) -> RawClick:
@@ -105,14 +155,6 @@ def clean(text: str, longest: int) -> str:
         return text[:longest]
     kept = "".join(character if character.isprintable() else " " for character in text[: 2 * longest])
     return kept[:longest]
-
-
-def _id(value: str | None) -> str:
-    return f'"{value}"' if value else "null"
-
-
-def _text(value: str | None) -> str:
-    return _quoted(value) if value is not None else "null"
 
 
 def _flag(value: bool) -> str:

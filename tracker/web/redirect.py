@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import re
 import secrets
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from redis import RedisError
@@ -35,20 +35,24 @@ from tracker.domain.clicks import (
     LONGEST_SLUG,
     LONGEST_SUB_ID,
     MOST_SUB_IDS,
-    RawClick,
+    NULL,
+    assemble,
     clean,
-    encode,
+    hints_json,
+    place_json,
+    sub_ids_json,
+    text_json,
+    will_json,
 )
 from tracker.domain.ids import is_id, new_id
-from tracker.journal import Journal, Losses
-from tracker.links import Links, Route
+from tracker.journal import Journal
+from tracker.links import PREFIX, Links, Route, slug_of
 from tracker.salt import Salt
 from tracker.wiring import Wiring
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-PREFIX = "/r/"
 JOURNAL = "clicks"
 VISITOR_COOKIE = "__Host-visitor"
 CONSENT_COOKIE = "tracker_consent"
@@ -60,6 +64,7 @@ _SUB_ID = re.compile(r"s[1-5]|sub[1-5]|subid[1-5]?|sub_id", re.IGNORECASE)
 _CONSENT = {"1": CONSENT_GIVEN, "0": CONSENT_REFUSED}
 _LONGEST_QUERY = 4096
 _LONGEST_COOKIE = 8192
+_LONGEST_HEADER = 1024
 _REDIS_SILENCE = 1.0
 
 _NO_STORE = ("Cache-Control", "no-store")
@@ -70,7 +75,7 @@ _NOT_FOUND = (
     b"<title>No such link</title><h1>This link does not exist</h1>"
     b"<p>It may have been mistyped, or it is no longer in use.</p></html>"
 )
-_FLAT_HEADERS = [
+_PAGE_HEADERS = [
     ("Content-Type", "text/html; charset=utf-8"),
     ("Content-Length", str(len(_NOT_FOUND))),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -78,20 +83,8 @@ _FLAT_HEADERS = [
     _NO_STORE,
 ]
 
-Headers = list[tuple[str, str]]
-
-
-class _Answer(NamedTuple):
-    """A response before it is started."""
-
-    status: str
-    headers: Headers
-    body: tuple[bytes, ...] = ()
-
-
-_MISSING = _Answer("404 Not Found", _FLAT_HEADERS, (_NOT_FOUND,))
-_PREFETCHED = _Answer("503 Service Unavailable", [_NO_STORE, _EMPTY])
-_NOT_ALLOWED = _Answer("405 Method Not Allowed", [("Allow", "GET, HEAD"), _NO_STORE, _EMPTY])
+# Status, headers, body.
+_Answer = tuple[str, list[tuple[str, str]], tuple[bytes, ...]]
 
 
 @dataclass(slots=True)
@@ -103,7 +96,8 @@ class _Said:
     sub_ids: dict[str, str] | None = None
 
 
-_NOTHING_SAID = _Said()
+# A request that says nothing of all this: will, visitor id, sub-ids, cookie to set.
+_SILENT = (will_json(None, gpc=False, dnt=False), NULL, NULL, None)
 
 
 class Redirect:
@@ -113,7 +107,8 @@ class Redirect:
         settings = wiring.settings
         self.app = app
         self._wiring = wiring
-        self._now = settings.clock.now
+        # A live clock is the system's: not to ask ours saves a microsecond on every click.
+        self._now = settings.clock.now if settings.clock.origin else partial(datetime.now, UTC)
         self._trusted = settings.trusted_proxies
         self._keeps_address = settings.store_ip == "truncated"
         self._salt = Salt(wiring.hasty_redis, settings.clock)
@@ -125,18 +120,19 @@ class Redirect:
             settings.click_parameter,
         )
         self._keeper = Keeper(wiring)
+        self._append = self._keeper.append
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
             return self.app(environ, start_response)
         try:
-            answer = self._answer(environ, path[3:])
+            status, headers, body = self._answer(environ, path)
         except Exception as error:
             log.error("redirect_failed", exc=error)
-            answer = self._bare_answer(environ, path[3:])
-        start_response(answer.status, list(answer.headers))
-        return answer.body
+            status, headers, body = self._bare_answer(environ, path)
+        start_response(status, headers)
+        return body
 
     def close(self) -> None:
         """Close the journal and end the threads."""
@@ -144,119 +140,99 @@ class Redirect:
         self._salt.close()
         self._keeper.close()
 
-    def _answer(self, environ: WSGIEnvironment, slug: str) -> _Answer:
+    def _answer(self, environ: WSGIEnvironment, path: str) -> _Answer:
         method = environ["REQUEST_METHOD"]
         if method not in ("GET", "HEAD"):
-            return _NOT_ALLOWED
-        if _is_prefetch(environ):
-            return _PREFETCHED
+            return "405 Method Not Allowed", [("Allow", "GET, HEAD"), _NO_STORE, _EMPTY], ()
+        if (
+            "HTTP_SEC_PURPOSE" in environ
+            or "HTTP_PURPOSE" in environ
+            or "HTTP_X_PURPOSE" in environ
+            or "HTTP_X_MOZ" in environ
+        ) and _is_prefetch(environ):
+            return "503 Service Unavailable", [_NO_STORE, _EMPTY], ()
         now = self._now()
-        route = self._route(environ, slug, now)
+        route = self._route(environ, path, now)
         if method == "HEAD":
             return _redirect(route.plain or route.fallback)
         click_id = new_id()
-        set_cookie = self._record(environ, route, slug, click_id, now)
-        if not route.before:
-            return _redirect(route.fallback)
-        answer = _redirect(route.before + click_id + route.after)
+        line, set_cookie = self._line(environ, path, route, click_id, now)
+        try:
+            self._append(line)
+        except OSError as error:
+            self._keeper.refused(line, error)
+        answer = _redirect(route.before + click_id + route.after if route.before else route.fallback)
         if set_cookie is not None:
-            answer.headers.append(("Set-Cookie", set_cookie))
+            answer[1].append(("Set-Cookie", set_cookie))
         return answer
 
-    def _bare_answer(self, environ: WSGIEnvironment, slug: str) -> _Answer:
-        """When our own code fails: the visitor still gets where the link leads, uncounted."""
+    def _bare_answer(self, environ: WSGIEnvironment, path: str) -> _Answer:
+        """When our own code fails: the visitor still gets where the link leads, uncounted but for the loss."""
         try:
             self._keeper.lost()
-            route = self._route(environ, slug, self._now())
+            route = self._route(environ, path, self._now())
             return _redirect(route.plain or route.fallback)
         except Exception as error:
             log.error("redirect_failed_twice", exc=error)
-            return _MISSING
+            return _missing()
 
-    def _route(self, environ: WSGIEnvironment, slug: str, now: datetime) -> Route:
-        # Some applications end a pasted address with a slash. One character over the longest slug matches none.
-        slug = slug.removesuffix("/")[: LONGEST_SLUG + 1]
-        host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
-        route = self._links.route(host[: LONGEST_HOST + 10].lower(), slug)
+    def _route(self, environ: WSGIEnvironment, path: str, now: datetime) -> Route:
+        route = self._links.route(environ.get("HTTP_HOST", ""), path)
         if route.expires_at is not None and now >= route.expires_at:
             return Route(route.host, route.brand_id, fallback=route.fallback)
         return route
 
-    def _record(self, environ: WSGIEnvironment, route: Route, slug: str, click_id: str, now: datetime) -> str | None:
-        """Keep the click; the cookie to set, if any."""
+    def _line(
+        self, environ: WSGIEnvironment, path: str, route: Route, click_id: str, now: datetime
+    ) -> tuple[bytes, str | None]:
+        """The click, ready for the journal, and the cookie to set, if any."""
         get = environ.get
-        agent = _text(get("HTTP_USER_AGENT", ""), LONGEST_AGENT)
+        agent, agent_json = _agent(get("HTTP_USER_AGENT", "")[:_LONGEST_HEADER])
         address: str = get("REMOTE_ADDR", "")
         if self._trusted:
             address = client_address(address, get("HTTP_X_FORWARDED_FOR", ""), self._trusted)
-        said = _said(get("QUERY_STRING", ""), get("HTTP_COOKIE", ""))
-        gpc, dnt = get("HTTP_SEC_GPC") == "1", get("HTTP_DNT") == "1"
-        visitor_id, set_cookie = None, None
-        if route.visitor_cookie:
-            visitor_id, set_cookie = _visitor(said, opposed=gpc or dnt)
-        referrer, mode, dest = get("HTTP_REFERER"), get("HTTP_SEC_FETCH_MODE"), get("HTTP_SEC_FETCH_DEST")
-        click = RawClick(
+        will, visitor_id, sub_ids, set_cookie = _SILENT
+        if "HTTP_COOKIE" in environ or "HTTP_SEC_GPC" in environ or "HTTP_DNT" in environ or get("QUERY_STRING"):
+            will, visitor_id, sub_ids, set_cookie = _heard(environ, route)
+        line = assemble(
             click_id,
             now,
-            route.brand_id,
-            route.link_id,
-            _text(route.host, LONGEST_HOST),
-            _text(slug.removesuffix("/"), LONGEST_SLUG),
-            truncated(address) if self._keeps_address else None,
-            agent,
-            _host_of(referrer) if referrer else None,
-            _text(mode, LONGEST_HINT) if mode else None,
-            _text(dest, LONGEST_HINT) if dest else None,
-            "HTTP_ACCEPT_LANGUAGE" in environ,
-            said.consent,
-            gpc,
-            dnt,
-            self._salt.visitor_hash(now, route.brand_id or "", address, agent),
+            route.place or _orphan_place(route, path),
+            _prefix(address) if self._keeps_address else NULL,
+            agent_json,
+            _referrer(get("HTTP_REFERER", "")[:_LONGEST_HEADER]),
+            _hints(get("HTTP_SEC_FETCH_MODE"), get("HTTP_SEC_FETCH_DEST"), "HTTP_ACCEPT_LANGUAGE" in environ),
+            will,
+            f'"{self._salt.visitor_hash(now, route.brand_id or "", address, agent)}"',
             visitor_id,
-            said.sub_ids,
+            sub_ids,
         )
-        self._keeper.keep(encode(click))
-        return set_cookie
+        return line, set_cookie
 
 
 class Keeper:
     """Keeps clicks: in the journal, else straight in Redis, else as a number that says how many were lost."""
 
     def __init__(self, wiring: Wiring) -> None:
-        self._folder = wiring.settings.journal_folder
-        self._journal = Journal(self._folder, JOURNAL)
+        self._journal = Journal(wiring.settings.journal_folder, JOURNAL)
         self._redis = wiring.hasty_redis
-        self._losses: Losses | None = None
-        self._opening = threading.Lock()
         self._silent_until = 0.0
         self._complained = 0.0
+        self.append = self._journal.append
 
-    def keep(self, line: bytes) -> None:
-        """Keep a click's line. Never raises."""
-        if self._losses is None:
-            self._open_losses()
-        try:
-            self._journal.append(line)
-        except OSError as error:
-            self._complain("journal_refused", error)
-            if not self._ship(line):
-                self.lost()
+    def refused(self, line: bytes, error: OSError) -> None:
+        """The disk did not take a line. Never raises."""
+        self._complain("journal_refused", error)
+        if not self._ship(line):
+            self.lost()
 
     def lost(self) -> None:
         """Count a click that nothing will bring back."""
-        self._open_losses().add()
+        self._journal.lost()
 
     def close(self) -> None:
         """Sync and close the files."""
         self._journal.close()
-        if self._losses is not None:
-            self._losses.close()
-
-    def _open_losses(self) -> Losses:
-        with self._opening:
-            if self._losses is None:
-                self._losses = Losses(self._folder, JOURNAL)
-            return self._losses
 
     def _ship(self, line: bytes) -> bool:
         """Try Redis, which may forget it; after a failure not again for a second, for a visitor waits."""
@@ -279,18 +255,65 @@ class Keeper:
 
 def _redirect(location: str | None) -> _Answer:
     if not location:
-        return _MISSING
-    return _Answer("302 Found", [("Location", location), _NO_STORE, _REFERRER, _EMPTY])
+        return _missing()
+    return "302 Found", [("Location", location), _NO_STORE, _REFERRER, _EMPTY], ()
+
+
+def _missing() -> _Answer:
+    return "404 Not Found", list(_PAGE_HEADERS), (_NOT_FOUND,)
 
 
 def _is_prefetch(environ: WSGIEnvironment) -> bool:
     """Whether nobody has acted on the link yet. Refused, not redirected: the real navigation must reach us."""
-    return any(name in environ and _PREFETCH.search(environ[name]) is not None for name in _PREFETCH_HEADERS)
+    return any(_PREFETCH.search(environ.get(name, "")) is not None for name in _PREFETCH_HEADERS)
+
+
+# --- parts of a click that come again and again -----------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def _agent(value: str) -> tuple[str, str]:
+    text = _text(value, LONGEST_AGENT)
+    return text, text_json(text)
+
+
+@lru_cache(maxsize=1024)
+def _referrer(url: str) -> str:
+    """The host of a referrer in lower case (an Android application's package counts), without user and port."""
+    authority = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    host = authority.rpartition("@")[2].partition(":")[0].lower()
+    return text_json(_text(host, LONGEST_HOST) or None)
+
+
+@lru_cache(maxsize=256)
+def _hints(mode: str | None, dest: str | None, has_language: bool) -> str:
+    mode, dest = (value and _text(value, LONGEST_HINT) for value in (mode, dest))
+    return hints_json(mode, dest, has_language)
+
+
+@lru_cache(maxsize=4096)
+def _prefix(address: str) -> str:
+    return text_json(truncated(address))
+
+
+def _orphan_place(route: Route, path: str) -> str:
+    return place_json(route.brand_id, None, _text(route.host, LONGEST_HOST), _text(slug_of(path), LONGEST_SLUG))
+
+
+# --- what the visitor says --------------------------------------------------------------------------------------------
+
+
+def _heard(environ: WSGIEnvironment, route: Route) -> tuple[str, str, str, str | None]:
+    """The click's parts `will`, `visitor_id` and `sub_ids`, and the cookie to set."""
+    said = _said(environ.get("QUERY_STRING", ""), environ.get("HTTP_COOKIE", ""))
+    gpc, dnt = environ.get("HTTP_SEC_GPC") == "1", environ.get("HTTP_DNT") == "1"
+    visitor_id, set_cookie = None, None
+    if route.visitor_cookie:
+        visitor_id, set_cookie = _visitor(said, opposed=gpc or dnt)
+    return will_json(said.consent, gpc, dnt), text_json(visitor_id), sub_ids_json(said.sub_ids), set_cookie
 
 
 def _said(query: str, cookies: str) -> _Said:
-    if not query and not cookies:
-        return _NOTHING_SAID
     said = _Said()
     if cookies:
         _hear_cookies(said, cookies[:_LONGEST_COOKIE])
@@ -350,10 +373,3 @@ def _utf8(value: str) -> str:
         return value.encode("latin-1").decode("utf-8", "replace")
     except UnicodeEncodeError:
         return value
-
-
-def _host_of(url: str) -> str | None:
-    """The host of a referrer in lower case (an Android application's package counts), without user and port."""
-    authority = url.partition("://")[2].partition("/")[0].partition("?")[0].partition("#")[0]
-    host = authority.rpartition("@")[2].partition(":")[0].lower()
-    return _text(host, LONGEST_HOST) or None
