@@ -31,6 +31,7 @@ from tracker.ledger import clicks, credits, due, inbox, journeys, orders
 from tracker.ledger.database import writing
 from tracker.plugins import discover
 
+CLICKS = "clicks"  # the journal of this host that every answered click is in first
 DELIVERIES = "deliveries"  # the journal of this host that takes deliveries in while SQL is down
 
 # --- clicks -----------------------------------------------------------------------------------------------------------

@@ -106,11 +106,16 @@ def missing_clicks(session: Session, ids: Iterable[str]) -> list[str]:
     return missing
 
 
-def bury(session: Session, payload: bytes, error: str, now: datetime) -> None:
-    """Keep a click that can never be recorded, whole, with the reason. Its id is the click's where that can be read."""
+def line_id(payload: bytes) -> str:
+    """The id of the click in a line; of a line without one, what it is buried under."""
     found = ID.search(payload.decode("latin-1"))
+    return found[0] if found else blake2b(payload, digest_size=16).hexdigest()
+
+
+def bury(session: Session, payload: bytes, error: str, now: datetime) -> None:
+    """Keep a click that can never be recorded, whole, with the reason, under the id of its line."""
     letter = {
-        "id": found[0] if found else blake2b(payload, digest_size=16).hexdigest(),
+        "id": line_id(payload),
         "source": SOURCE,
         "payload": payload,
         "error": error,

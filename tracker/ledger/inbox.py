@@ -358,6 +358,15 @@ def count(session: Session, name: str, host: str, by: int, wall: datetime) -> No
     )
 
 
+def set_count(session: Session, name: str, host: str, value: int, wall: datetime) -> None:
+    """Set a figure of operation that somebody else adds up."""
+    insert = insert_postgresql if is_postgresql(session) else insert_sqlite
+    statement = insert(Counter).values(name=name, host=host, value=value, updated_at=wall)
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["name", "host"], set_={"value": value, "updated_at": wall})
+    )
+
+
 def _insert(session: Session, table: type[Base], row: dict[str, Any]) -> bool:
     statement = _insertion(table, postgresql=is_postgresql(session))
     result = session.connection().execute(statement, row, execution_options={"preserve_rowcount": True})
