@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import closing, suppress
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -40,12 +43,12 @@ def demo(state: Path, seconds: float, size: float, serve: bool) -> None:
     Every click is a real request for /r/<slug>, every order a signed webhook; nothing is written behind the service's
     back. Folder, Redis and database are the demo's own; no other installation is touched.
     """
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     began = time.monotonic()
     console.print(f"[bold]Starting[/] web, workers, scheduler and Redis in {state}")
-    with stage.stage(state, seconds) as running, closing(running.connection()) as connection:
+    with stage.stage(state, seconds) as running, closing(running.wire()) as wire:
         brand_id, key = stage.open_brand(running)
-        api = Api(connection, key)
+        api = Api(wire, key)
         script = story.write(size=size)
         record = _play(console, running, stage.furnish(running, api, brand_id), script)
         _reconcile(console, running, api, script, record)
@@ -97,18 +100,18 @@ def _report(console: Console, running: Stage, api: Api, script: story.Story, rec
         console.print(_table(api.get(f"/api/v1/reports/{name}?from={first_day}")))
 
 
+_SHOWN = ("channel", "partner", "revenue", "share", "orders", "closed", "opened", "assisted", "both", "clicks", "cvr")
+
+
 def _table(report: dict[str, Any]) -> Table:
-    """A report as a table for the terminal."""
-    table = Table(title=report["title"], title_justify="left", title_style="bold")
-    shown = [column for column in report["columns"] if column["kind"] != "id" and column["key"] not in _LEFT_OUT]
+    """A report as a table for the terminal: the columns that fit into a line."""
+    table = Table(title=report["title"], title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    shown = [column for column in report["columns"] if column["key"] in _SHOWN]
     for column in shown:
         table.add_column(column["title"], justify="left" if column["kind"] in ("text", "word") else "right")
     for row in report["rows"]:
         table.add_row(*(_cell(row[column["key"]], column["kind"]) for column in shown))
     return table
-
-
-_LEFT_OUT = ("currency", "both_revenue", "epc", "aov", "kind")
 
 
 def _cell(value: Any, kind: str) -> str:
@@ -117,7 +120,7 @@ def _cell(value: Any, kind: str) -> str:
     if kind == "percent":
         return f"{value:.1%}"
     if kind == "money":
-        return f"{float(value):,.2f}"
+        return f"{Decimal(value):,}"
     return f"{value:,}" if kind == "integer" else str(value)
 
 
@@ -126,6 +129,7 @@ def _serve(console: Console, running: Stage) -> None:
     console.print(f"\nThe pages:  [bold]{running.settings.public_url}[/]", highlight=False)
     console.print(f"Sign in:    {stage.SIGN_IN}, password {stage.PASSWORD}", highlight=False)
     console.print(f"The log:    {running.log}", highlight=False)
+    console.print(f"Try also:   TRACKER_STATE={running.settings.state} TRACKER_DEMO=1 tracker orders", highlight=False)
     console.print("Ctrl-C stops it all.")
     with suppress(KeyboardInterrupt):
         running.process.wait()

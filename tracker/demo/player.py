@@ -5,7 +5,6 @@ The day of an act becomes a moment of the play. Whoever is late hurries: the seq
 
 from __future__ import annotations
 
-import http.client
 import threading
 import time
 from collections import Counter
@@ -15,7 +14,7 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 from tracker.demo import shops
-from tracker.demo.stage import Scenery, Stage
+from tracker.demo.stage import Scenery, Stage, Wire
 from tracker.demo.story import DAYS, LAST_STEP, Delivery, Errand, Purchase, Step, Story, Visit
 from tracker.errors import Unavailable
 
@@ -66,19 +65,19 @@ class Player:
         return self.record
 
     def _work(self) -> None:
-        connection = self._stage.connection()
+        wire = self._stage.wire()
         try:
             while self._failure is None and (act := self._next()) is not None:
                 self._wait_for(act.day)
                 if isinstance(act, Visit):
-                    self._visit(connection, act)
+                    self._visit(wire, act)
                 else:
-                    self._deliver(connection, act)
+                    self._deliver(wire, act)
                 self._on_act(1)
         except BaseException as error:  # told by `play`, in the main thread
             self._failure = error
         finally:
-            connection.close()
+            wire.close()
 
     def _next(self) -> Visit | Delivery | None:
         with self._turn:
@@ -90,14 +89,12 @@ class Player:
 
     # --- a visitor ---------------------------------------------------------------------------------------------------
 
-    def _visit(self, connection: http.client.HTTPConnection, visit: Visit) -> None:
+    def _visit(self, wire: Wire, visit: Visit) -> None:
         method = "HEAD" if visit.errand is Errand.HEAD else "GET"
-        connection.request(method, f"/r/{visit.slug}", headers=_visitor_headers(visit))
-        response = connection.getresponse()
-        response.read()
+        answer = wire.ask(method, f"/r/{visit.slug}", None, _visitor_headers(visit))
         with self.record.lock:
             self.record.visits[visit.errand] += 1
-            self._note_visit(visit, response.status, response.headers.get("Location", ""))
+            self._note_visit(visit, answer.status, answer.location)
 
     def _note_visit(self, visit: Visit, status: int, location: str) -> None:
         expected = _EXPECTED_STATUS.get(visit.errand, 302)
@@ -111,7 +108,7 @@ class Player:
 
     # --- a shop ------------------------------------------------------------------------------------------------------
 
-    def _deliver(self, connection: http.client.HTTPConnection, delivery: Delivery) -> None:
+    def _deliver(self, wire: Wire, delivery: Delivery) -> None:
         purchase = delivery.purchase
         clicks = self._clicks_of(purchase)
         placed_at = self._placed_at(purchase)
@@ -120,10 +117,8 @@ class Player:
             told_at = self._told_at(delivery, step, placed_at)
             telling = shops.telling(purchase, step, placed_at, told_at, clicks)
             for _ in range(delivery.copies):
-                connection.request("POST", path, telling.body, telling.headers)
-                response = connection.getresponse()
-                response.read()
-                self._note_delivery(purchase, step, response.status)
+                answer = wire.ask("POST", path, telling.body, telling.headers)
+                self._note_delivery(purchase, step, answer.status)
 
     def _clicks_of(self, purchase: Purchase) -> list[str]:
         """The click ids that the shop kept; they are there, or their answers are on their way."""

@@ -33,9 +33,41 @@ PASSWORD = "fern-and-ember"  # noqa: S105 (of a demo on the loopback, printed on
 # so long after the start the clock begins, that the four weeks begin about when the service answers.
 _STARTS = 8
 _START_DEADLINE = 120.0
+_IDLE = 10.0  # seconds; the server waits half a minute
 _MARK = "this-is-a-demo"
 # What would lead the demo away from its own folder.
 _NOT_OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TRACKER_FAILPOINTS", "PUBLIC_URL", "HOST")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    location: str
+    body: bytes
+
+
+class Wire:
+    """One keep-alive connection, opened anew after it has been idle: the server hangs up on those."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._connection = http.client.HTTPConnection(host, port, timeout=30)
+        self._used = 0.0
+
+    def ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """Send a request and read the whole answer. Raises OSError and HTTPException."""
+        if time.monotonic() - self._used > _IDLE:
+            self._connection.close()
+        self._connection.request(method, path, body, headers)
+        response = self._connection.getresponse()
+        answer = Answer(response.status, response.headers.get("Location", ""), response.read())
+        self._used = time.monotonic()
+        return answer
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
 
 
 @dataclass(frozen=True)
@@ -62,16 +94,16 @@ class Stage:
         """The demo's ledger, to read only."""
         return sqlite3.connect(f"file:{self.settings.state / 'tracker.db'}?mode=ro", uri=True, timeout=30)
 
-    def connection(self) -> http.client.HTTPConnection:
+    def wire(self) -> Wire:
         """A connection to the web server, as a visitor or a shop has one."""
-        return http.client.HTTPConnection(self.settings.host, self.settings.port, timeout=30)
+        return Wire(self.settings.host, self.settings.port)
 
 
 @dataclass(frozen=True)
 class Api:
     """The REST API under one brand's key."""
 
-    connection: http.client.HTTPConnection
+    wire: Wire
     key: str
 
     def get(self, path: str) -> Any:
@@ -87,12 +119,10 @@ class Api:
     def _ask(self, method: str, path: str, values: dict[str, object] | None) -> Any:
         body = json.dumps(values).encode() if values is not None else None
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        self.connection.request(method, path, body, headers)
-        response = self.connection.getresponse()
-        text = response.read()
-        if response.status not in (200, 201):
-            raise Unavailable(f"{method} {path} answered {response.status}: {text[:300].decode(errors='replace')}")
-        return json.loads(text)
+        answer = self.wire.ask(method, path, body, headers)
+        if answer.status not in (200, 201):
+            raise Unavailable(f"{method} {path} answered {answer.status}: {answer.body[:300].decode(errors='replace')}")
+        return json.loads(answer.body)
 
 
 @contextmanager
