@@ -111,7 +111,7 @@ def _links() -> Select[Any]:
 
 
 def _record(row: Row[Any]) -> LinkRecord:
-    id_, host, slug, landing_url, expires_at, disabled_at, utm, partner, campaign, network, form = row
+    id_, host, slug, landing_url, expires_at, disabled_at, utm, partner, campaign, network, form = tuple(row)
     placement = f"{network}-{form}" if network else ""
     return LinkRecord(
         id_, host, slug, landing_url, expires_at, disabled_at is not None, utm or {}, partner, campaign or "", placement
