@@ -32,7 +32,7 @@ _LONGEST = (LONGEST_HOST, LONGEST_SLUG, 45, LONGEST_AGENT, LONGEST_HOST, LONGEST
 
 # A line's grammar, field by field: what it matches, JSON reads, and every field has the kind it should.
 _ID = '"[0-9a-f]{32}"'
-_TEXT = r'"[ !#-\[\]-~]*+(?:\\.[ !#-\[\]-~]*+)*+"'
+_TEXT = r'"[ !#-\[\]-\x7f]*+(?:\\.[ !#-\[\]-\x7f]*+)*+"'
 _FLAG = "(?:true|false)"
 _PAIR = f"{_TEXT}: {_TEXT}"
 _LINE = re.compile(
