@@ -114,8 +114,11 @@ class Fleet:
                 self._kill_tree(process, signal.SIGKILL)
                 process.wait()
 
-    def faults(self) -> dict[str, Callable[[], None]]:
-        """Every fault by name; each returns once it has struck and what it took is on its way back."""
+    def faults(self) -> dict[str, Callable[[], bool | None]]:
+        """Every fault by name; each returns once it has struck and what it took is on its way back.
+
+        False where nothing was there to strike: no process came by the failpoint.
+        """
         return {
             "web worker": lambda: self._kill_child("web", "granian"),
             "web": lambda: self.kill("web"),
@@ -125,7 +128,6 @@ class Fleet:
             "redis wiped": self._wipe_redis,
             "click worker": lambda: self.kill(random.choice(["clicks", "clicks2"])),
             "orders worker": lambda: self.kill("orders"),
-            "orders horse": lambda: self._kill_child("orders", ""),
             "attribution worker": lambda: self.kill("attribution"),
             "scheduler": lambda: self.kill("scheduler"),
             "database": self._crash_database,
@@ -161,12 +163,14 @@ class Fleet:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     one.send_signal(number)
 
-    def _kill_child(self, name: str, word: str) -> None:
+    def _kill_child(self, name: str, word: str) -> bool:
         with contextlib.suppress(psutil.NoSuchProcess):
             children = psutil.Process(self._processes[name].pid).children(recursive=True)
             matching = [child for child in children if word in " ".join(child.cmdline())]
             if matching:
                 random.choice(matching).kill()
+                return True
+        return False
 
     def _freeze_redis(self) -> None:
         process = self._processes["redis"]
@@ -195,11 +199,13 @@ class Fleet:
         self.database.crash()
         self.database.recover()
 
-    def _arm(self, name: str) -> None:
+    def _arm(self, name: str) -> bool:
         """Put the token there and give the fleet some time to step on it."""
         token = self._tokens / name
         token.touch()
         deadline = time.monotonic() + 3
         while token.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
+        struck = not token.exists()
         token.unlink(missing_ok=True)
+        return struck

@@ -43,8 +43,8 @@ MUTANTS = {
         Mutant(
             "keeps no journal",
             "tracker/web/redirect.py",
-            "            self._journal.append(line)\n",
-            "            self._ship(line)\n",
+            "        self.append = self._journal.append\n",
+            "        self.append = self._ship\n",
             ("redis wiped", "redis frozen") * 2,
         ),
     )

@@ -17,7 +17,7 @@ from bench.world import free_ports
 from tests.kill.databases import PostgreSQL, SQLite
 from tests.kill.fleet import Fleet
 from tests.kill.load import Load, Record, World
-from tests.kill.verdict import Verdict, judge, settle
+from tests.kill.verdict import Verdict, judge, judge_shipping, settle
 
 SECRET = "shpss_" + "5" * 32
 
@@ -95,14 +95,18 @@ def _run(
     chance = random.Random(seed)
     names = chance.choices(sorted(available), k=faults) if isinstance(faults, int) else faults
     for name in names:
-        tell(name)
-        available[name]()
-        struck[name] += 1
+        if available[name]() is False:
+            tell(f"{name}: nobody came by")
+        else:
+            tell(name)
+            struck[name] += 1
         time.sleep(pause)
     load.finish()
     settled = settle(fleet.database.url, fleet.redis_url, record, seconds=patience)
     verdict = judge(fleet.database.url, record, world)
     verdict.settled_in = settled
+    if not any("redis" in name or name == "everything" for name in struck):
+        judge_shipping(fleet.folder, verdict)
     return Outcome(verdict, record, struck)
 
 

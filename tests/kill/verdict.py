@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from redis import Redis, RedisError
 from sqlalchemy import Engine, func, select
@@ -74,6 +76,13 @@ def judge(database_url: str, record: Record, world: World) -> Verdict:
         verdict.complaints.append(f"{count} × answered {answer}")
     engine.dispose()
     return verdict
+
+
+def judge_shipping(state: Path, verdict: Verdict) -> None:
+    """A Redis that nobody touched loses nothing: what had to be shipped again left the stream before its commit."""
+    again = json.loads((state / "shipper.json").read_text())["shipped_again"]
+    if again:
+        verdict.complaints.append(f"{again} clicks had left the stream and were in no ledger")
 
 
 def _judge_clicks(engine: Engine, record: Record, verdict: Verdict) -> None:
