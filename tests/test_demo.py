@@ -130,4 +130,7 @@ def test_four_weeks_through_the_running_service_come_out_as_they_were_played() -
     assert done.returncode == 0, done.stdout + done.stderr + (state / "log").read_text()[-4000:]
     for promoter in cast.PROMOTERS:
         assert promoter.name in done.stdout
+    log = (state / "log").read_text()
+    assert "ended with" not in log
+    assert "refused to gracefully stop" not in log
     assert "every figure as the shops said" in " ".join(done.stdout.split())

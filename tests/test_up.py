@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -15,13 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from redis import Redis
 
 from tests.conftest import server_folder
-from tracker.cli.up import only_one, redis_concerns
+from tracker.cli.up import only_one, prepare_ledger, redis_concerns
 from tracker.cli.web import require_free_port
 from tracker.errors import BadSetting, Conflict
+from tracker.ledger import accounts
+from tracker.ledger.database import open_database, sessions
 from tracker.settings import Settings
 
 
@@ -68,15 +70,6 @@ class Up:
         assert text in self.text, self.text
         return self.text
 
-    def family(self) -> list[int]:
-        """The processes that this one has started."""
-        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, check=True)
-        return [int(pid) for pid in listed.stdout.split()]
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
-
 
 @contextmanager
 def running(state: Path, port: int) -> Iterator[Up]:
@@ -89,18 +82,11 @@ def running(state: Path, port: int) -> Iterator[Up]:
         up.process.wait()
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def test_an_empty_folder_becomes_an_installation_that_answers_and_stops_without_a_trace(
+@pytest.mark.e2e
+def test_an_empty_folder_becomes_an_installation_that_answers_and_dies_with_its_supervisor(
     short_path: Path, free_port: int
 ) -> None:
-    state = short_path / "s"
-    with running(state, free_port) as up:
+    with running(short_path / "s", free_port) as up:
         said = up.waits_for("tracker is up at")
         assert f"http://127.0.0.1:{free_port}" in said
         assert re.search(r"sign in +admin@localhost, password \S{12,} ", said)
@@ -108,37 +94,41 @@ def test_an_empty_folder_becomes_an_installation_that_answers_and_stops_without_
         connection.request("GET", "/health/ready")
         assert json.load(connection.getresponse())["status"] == "ok"
         connection.close()
-        children = up.family()
-        assert len(children) == 8
-        assert up.stop() == 0
-        assert not [pid for pid in children if is_alive(pid)]
+        family = psutil.Process(up.process.pid).children(recursive=True)
+        assert len(family) == 9
         assert "ended with" not in up.text
-        assert "refused to gracefully stop" not in up.text
-    with running(state, free_port) as again:
-        said = again.waits_for("tracker is up at")
-        assert "password" not in said
-        children = again.family()
-        again.process.kill()
-        again.process.wait()
-        assert not [pid for pid in children if is_alive(pid)]
+        up.process.kill()
+        _, alive = psutil.wait_procs(family, timeout=10)
+        assert not alive
+
+
+def test_the_first_account_is_made_once(tmp_path: Path) -> None:
+    settings = Settings.from_env({"TRACKER_STATE": str(tmp_path)})
+    password = prepare_ledger(settings, "alice@example.com", None)
+    assert password is not None
+    assert prepare_ledger(settings, "alice@example.com", None) is None
+    assert prepare_ledger(settings, "bob@example.com", "another password") is None
+    engine = open_database(settings.database_url)
+    assert accounts.verify_password(sessions(engine), "alice@example.com", password) is not None
+    engine.dispose()
 
 
 def test_a_state_folder_has_one_installation(tmp_path: Path) -> None:
-    with only_one(tmp_path), pytest.raises(Conflict, match="already runs"), only_one(tmp_path):
+    with only_one(tmp_path), pytest.raises(Conflict, match="already runs"), only_one(tmp_path, patience=0):
         pass
-    with only_one(tmp_path):
+    with only_one(tmp_path, patience=0):
         pass
 
 
 def test_the_folder_stays_locked_while_a_process_that_must_not_run_twice_lives(tmp_path: Path) -> None:
     with only_one(tmp_path) as lock:
         heir = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=-1, pass_fds=[lock])
-    with pytest.raises(Conflict), only_one(tmp_path):
+    with pytest.raises(Conflict), only_one(tmp_path, patience=0):
         pass
     assert heir.stdin is not None
     heir.stdin.close()
     heir.wait()
-    with only_one(tmp_path):
+    with only_one(tmp_path, patience=0):
         pass
 
 

@@ -53,7 +53,7 @@ def up(admin: str, admin_password: str | None) -> None:
     with only_one(settings.state) as lock:
         try:
             _start_redis(supervisor, settings, lock)
-            password = _prepare_ledger(settings, admin, admin_password)
+            password = prepare_ledger(settings, admin, admin_password)
             _start_everything_else(supervisor, settings)
             supervisor.run(_Welcome(settings, admin, password))
         finally:
@@ -61,7 +61,7 @@ def up(admin: str, admin_password: str | None) -> None:
 
 
 @contextmanager
-def only_one(state: Path) -> Iterator[int]:
+def only_one(state: Path, *, patience: float = _PATIENCE_WITH_PREDECESSOR) -> Iterator[int]:
     """Hold the lock of a state folder; yields its descriptor. Raises Conflict while somebody else holds it.
 
     The lock goes with the last process that has the descriptor open, so whoever must not run twice inherits it.
@@ -69,14 +69,13 @@ def only_one(state: Path) -> Iterator[int]:
     state.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(state / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        _lock(descriptor, state)
+        _lock(descriptor, state, time.monotonic() + patience)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, state: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE_WITH_PREDECESSOR
+def _lock(descriptor: int, state: Path, deadline: float) -> None:
     while True:
         try:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,7 +110,7 @@ def _start_redis(supervisor: Supervisor, settings: Settings, lock: int) -> None:
             click.echo(f"warning: this Redis can lose what it is given: {concern}", err=True)
 
 
-def _prepare_ledger(settings: Settings, admin: str, password: str | None) -> str | None:
+def prepare_ledger(settings: Settings, admin: str, password: str | None) -> str | None:
     """Migrate; the first account's password where this start made that account, else None."""
     engine = wiring.engine(settings)
     try:
