@@ -29,7 +29,7 @@ _IDS = st.from_regex(r"[0-9a-f]{32}", fullmatch=True)
 
 
 def _texts(longest: int) -> st.SearchStrategy[str]:
-    return st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=longest)
+    return st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=longest)
 
 
 _CLICKS = st.builds(

@@ -99,7 +99,7 @@ class Links:
         self._busy_since = math.inf
         self._questions: SimpleQueue[_Question | None] = SimpleQueue()
         self._starting = threading.Lock()
-        self._started = False
+        self._threads: list[threading.Thread] = []
         self._closed = threading.Event()
 
     def route(self, host: str, path: str) -> Route:
@@ -110,6 +110,8 @@ class Links:
         """End the threads."""
         self._closed.set()
         self._questions.put(None)
+        for thread in self._threads:
+            thread.join(timeout=1.0)
 
     def _route_unheld(self, request: Request) -> Route:
         until, route = self._unknown.get(request, (0.0, None))
@@ -143,16 +145,13 @@ class Links:
 
     def _start(self) -> None:
         with self._starting:
-            if self._started:
+            if self._threads:
                 return
-            self._started = True
-        threading.Thread(
-            target=_answer, args=(weakref.ref(self), self._questions, self._closed), daemon=True, name="links"
-        ).start()
-        if self._redis is not None:
-            threading.Thread(
-                target=_listen, args=(self._redis, self._questions, self._closed), daemon=True, name="links-bell"
-            ).start()
+            answering = (_answer, (weakref.ref(self), self._questions, self._closed))
+            listening = (_listen, (self._redis, self._questions, self._closed))
+            for run, arguments in (answering, listening) if self._redis is not None else (answering,):
+                self._threads.append(threading.Thread(target=run, args=arguments, daemon=True, name="links"))
+                self._threads[-1].start()
 
     # --- in the thread that talks to SQL -----------------------------------------------------------------------------
 
@@ -210,7 +209,11 @@ class Links:
         rows = links_at(session, {address for addresses in wanted.values() for address in addresses})
         links = {(row.host, row.slug): row for row in rows}
         found = {each: links[a] for each, addresses in wanted.items() for a in reversed(addresses) if a in links}
-        elsewhere = {r: slug_of(r[1]) for r in wanted if r not in found and self._is_own(r[0], hosts)}
+        elsewhere = {
+            request: slug_of(request[1])
+            for request in wanted
+            if request not in found and self._is_own(request[0], hosts) and _may_be_slug(slug_of(request[1]))
+        }
         if elsewhere:
             by_slug = {row.slug: row for row in reversed(links_called(session, set(elsewhere.values())))}
             found |= {request: by_slug[slug] for request, slug in elsewhere.items() if slug in by_slug}
@@ -361,9 +364,10 @@ def _listen(redis: Redis, questions: SimpleQueue[_Question | None], closed: thre
                 bell.subscribe(CHANNEL)
                 questions.put(None)
                 while not closed.is_set():
-                    if bell.get_message(timeout=1.0) is not None:
+                    if bell.get_message(timeout=0.25) is not None:
                         questions.put(None)
-        except (RedisError, OSError):
+        except Exception as error:  # redis-py raises more than its own errors when a connection goes away
+            log.debug("links_bell_silent", error=type(error).__name__)
             closed.wait(1.0)
 
 
@@ -374,7 +378,13 @@ def slug_of(path: str) -> str:
 
 def _addresses(request: Request, hosts: dict[str, HostRecord]) -> list[Address]:
     """The addresses of the catalog that a request may mean."""
-    return [(name, slug_of(request[1])) for name in _names(request[0], hosts)]
+    slug = slug_of(request[1])
+    return [(name, slug) for name in _names(request[0], hosts)] if _may_be_slug(slug) else []
+
+
+def _may_be_slug(text: str) -> bool:
+    """Whether SQL may be asked: databases refuse some characters, and one refusal must not cost the others' answers."""
+    return text.isascii() and text.isprintable() and text != ""
 
 
 def _names(host: str, hosts: dict[str, HostRecord]) -> list[str]:

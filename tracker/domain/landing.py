@@ -78,9 +78,12 @@ def with_parameters(url: str, click_parameter: str, added: Mapping[str, str]) ->
 
 
 def filled(template: Mapping[str, object], names: Mapping[str, str]) -> dict[str, str]:
-    """A UTM template with each `{placeholder}` replaced by its name; one that names nothing known stays as it is."""
+    """A UTM template with each `{placeholder}` replaced by its name; one that names nothing known stays as it is.
+
+    In alphabetical order: not every database keeps another.
+    """
     result = {}
-    for parameter, text in template.items():
+    for parameter, text in sorted(template.items()):
         value = str(text)
         for placeholder, name in names.items():
             value = value.replace("{" + placeholder + "}", name)
