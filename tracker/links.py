@@ -42,6 +42,7 @@ CHANNEL = "links"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 _LOOK_EVERY = 0.75  # seconds between two looks at the version when nobody rings
+_BELL_TURN = 0.05  # seconds after which the listener looks whether it may end
 _PATIENCE = 0.5  # seconds a visitor waits for SQL
 _FIRST_PATIENCE = 5.0
 _DOWN_FOR = 1.0  # seconds without trying SQL after it failed
@@ -364,7 +365,7 @@ def _listen(redis: Redis, questions: SimpleQueue[_Question | None], closed: thre
                 bell.subscribe(CHANNEL)
                 questions.put(None)
                 while not closed.is_set():
-                    if bell.get_message(timeout=0.25) is not None:
+                    if bell.get_message(timeout=_BELL_TURN) is not None:
                         questions.put(None)
         except Exception as error:  # redis-py raises more than its own errors when a connection goes away
             log.debug("links_bell_silent", error=type(error).__name__)

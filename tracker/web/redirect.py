@@ -368,8 +368,8 @@ def _text(value: str, longest: int) -> str:
 
 
 def _utf8(value: str) -> str:
-    """WSGI hands over bytes dressed as Latin-1."""
+    """WSGI hands over bytes dressed as Latin-1; some of them are."""
     try:
-        return value.encode("latin-1").decode("utf-8", "replace")
-    except UnicodeEncodeError:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
         return value
