@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import re
 import shlex
 import subprocess
 import sys
@@ -65,3 +67,10 @@ def test_only_the_settings_read_the_environment() -> None:
     assert readers - {"tracker/supervise.py", "tracker/demo/stage.py", "tracker/web/on_granian.py"} == {
         "tracker/settings.py"
     }
+
+
+def test_the_readme_names_every_setting() -> None:
+    read = set(re.findall(r'"([A-Z][A-Z_]{3,})"', (ROOT / "tracker/settings.py").read_text()))
+    table = (ROOT / "README.md").read_text().partition("## Settings")[2].partition("## Production")[0]
+    # Tests alone arm failpoints.
+    assert read - set(re.findall(r"`([A-Z_]+)`", table)) == {"TRACKER_FAILPOINTS"}
