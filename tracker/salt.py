@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import weakref
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from redis import Redis, RedisError
@@ -17,6 +17,7 @@ from redis import Redis, RedisError
 from tracker import log
 from tracker.clock import Clock
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SALT_BYTES = 32
 _LOOK_EVERY = 1.0
 _AHEAD = timedelta(minutes=30)
@@ -37,11 +38,13 @@ class Salt:
         self._keeper: threading.Thread | None = None
         self._closed = threading.Event()
 
-    def visitor_hash(self, now: datetime, brand_id: str, address: str, user_agent: str) -> str:
-        """What stands for a visitor of a brand until midnight UTC: 32 hex digits, worth nothing without the salt."""
-        day = self._days.get(now.toordinal()) or self._begin_day(now)
-        digest = day.keyed.copy()
-        digest.update(f"{brand_id}|{address}|{user_agent}".encode("utf-8", "replace"))
+    def visitor_hash(self, day: int, traits: bytes) -> str:
+        """What stands for a visitor until midnight UTC: 32 hex digits, worth nothing without the salt.
+
+        `day` counts days since 1970, `traits` are what the visitor is told by: brand, address, agent.
+        """
+        digest = (self._days.get(day) or self._begin_day(day)).keyed.copy()
+        digest.update(traits)
         return digest.hexdigest()
 
     def close(self) -> None:
@@ -51,37 +54,33 @@ class Salt:
     def keep(self) -> None:
         """Share what is not shared yet, fetch tomorrow's salt half an hour ahead, forget other days'."""
         now = self._clock.now()
-        for moment in (now, now + _AHEAD):
-            day = self._days.get(moment.toordinal())
-            if day is None or not day.shared:
-                self._fetch(moment)
-        wanted = {now.toordinal(), (now + _AHEAD).toordinal()}
+        wanted = {day_of(now), day_of(now + _AHEAD)}
+        for day in wanted:
+            held = self._days.get(day)
+            if held is None or not held.shared:
+                self._fetch(day)
         for past in set(self._days) - wanted:
             self._days.pop(past, None)
 
-    def _begin_day(self, now: datetime) -> _Day:
+    def _begin_day(self, day: int) -> _Day:
         """The first use of a day that was not prepared."""
         with self._lock:
-            ordinal = now.toordinal()
-            if ordinal not in self._days:
-                self._fetch(now)
-                day = self._days.setdefault(ordinal, _Day(secrets.token_bytes(_SALT_BYTES), shared=False))
-            else:
-                day = self._days[ordinal]
+            if day not in self._days:
+                self._fetch(day)
             if self._keeper is None:
                 self._keeper = threading.Thread(
                     target=_keep, args=(weakref.ref(self), self._closed), daemon=True, name="salt"
                 )
                 self._keeper.start()
-            return day
+            return self._days.setdefault(day, _Day(secrets.token_bytes(_SALT_BYTES), shared=False))
 
-    def _fetch(self, moment: datetime) -> None:
+    def _fetch(self, day: int) -> None:
         """Take the salt that the installation shares for a day; where it has none yet, share ours."""
-        held = self._days.get(moment.toordinal())
+        held = self._days.get(day)
         ours = held.salt if held is not None else secrets.token_bytes(_SALT_BYTES)
-        name = f"salt:{moment.date().isoformat()}"
-        midnight = datetime.combine(moment.date(), time.min, moment.tzinfo) + timedelta(days=1)
-        seconds = int((midnight + _LINGER - self._clock.now()).total_seconds())
+        midnight = _EPOCH + timedelta(days=day)
+        seconds = int((midnight + timedelta(days=1) + _LINGER - self._clock.now()).total_seconds())
+        name = f"salt:{midnight.date().isoformat()}"
         try:
             self._redis.set(name, ours.hex(), nx=True, ex=max(seconds, 60))
             shared = self._redis.get(name)
@@ -89,7 +88,12 @@ class Salt:
             log.debug("salt_not_shared", error=type(error).__name__)
             return
         if isinstance(shared, bytes):
-            self._days[moment.toordinal()] = _Day(bytes.fromhex(shared.decode()), shared=True)
+            self._days[day] = _Day(bytes.fromhex(shared.decode()), shared=True)
+
+
+def day_of(moment: datetime) -> int:
+    """The UTC day of an aware moment, in days since 1970."""
+    return (moment - _EPOCH).days
 
 
 class _Day:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import NamedTuple
 
@@ -27,6 +27,9 @@ CONSENT_REFUSED = "refused"
 
 NULL = "null"
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
 # host, slug, ip_prefix, user_agent, referrer_host, fetch_mode, fetch_dest
 _LONGEST = (LONGEST_HOST, LONGEST_SLUG, 45, LONGEST_AGENT, LONGEST_HOST, LONGEST_HINT, LONGEST_HINT)
 
@@ -39,7 +42,7 @@ _TEXT = r'"[ !#-\[\]-\x7f]*+(?:\\.[ !#-\[\]-\x7f]*+)*+"'
 _FLAG = "(?:true|false)"
 _PAIR = f"{_TEXT}: {_TEXT}"
 _LINE = re.compile(
-    rf'\[{FORMAT},{_ID},"[0-9-]{{10}}T[0-9:.]{{8,15}}\+00:00",(?:null|{_ID}),(?:null|{_ID}),{_TEXT},{_TEXT},'
+    rf"\[{FORMAT},{_ID},(?:0|[1-9][0-9]{{0,16}}),(?:null|{_ID}),(?:null|{_ID}),{_TEXT},{_TEXT},"
     rf"(?:null|{_TEXT}),{_TEXT},(?:null|{_TEXT}),(?:null|{_TEXT}),(?:null|{_TEXT}),{_FLAG},"
     rf'(?:null|"{CONSENT_GIVEN}"|"{CONSENT_REFUSED}"),{_FLAG},{_FLAG},(?:null|{_ID}),(?:null|{_ID}),'
     rf"(?:null|\{{{_PAIR}(?:, {_PAIR}){{0,{MOST_SUB_IDS - 1}}}\}})\]"
@@ -77,10 +80,10 @@ class RawClick(NamedTuple):
 
 
 def encode(click: RawClick) -> bytes:
-    """The click as one line of JSON in ASCII, without the line's end. The time must be aware UTC."""
+    """The click as one line of JSON in ASCII, without the line's end. Its time must be aware, and after 1970."""
     return assemble(
         click.id,
-        click.at,
+        microseconds(click.at),
         place_json(click.brand_id, click.link_id, click.host, click.slug),
         text_json(click.ip_prefix),
         _quoted(click.user_agent),
@@ -95,7 +98,7 @@ def encode(click: RawClick) -> bytes:
 
 def assemble(  # noqa: PLR0917
     id_: str,
-    at: datetime,
+    at: int,
     place: str,
     ip_prefix: str,
     agent: str,
@@ -106,11 +109,24 @@ def assemble(  # noqa: PLR0917
     visitor_id: str,
     sub_ids: str,
 ) -> bytes:
-    """A click's line. But for the id and the time its parts are JSON already: most of them come again and again."""
+    """A click's line. But for the id its parts are JSON already, and most of them come again and again.
+
+    `at` is in microseconds since 1970: to write a date costs as much as all the rest.
+    """
     return (
-        f'[{FORMAT},"{id_}","{at.isoformat()}",{place},{ip_prefix},{agent},{referrer},{hints},{will},'
+        f'[{FORMAT},"{id_}",{at},{place},{ip_prefix},{agent},{referrer},{hints},{will},'
         f"{visitor_hash},{visitor_id},{sub_ids}]"
-    ).encode("ascii")
+    ).encode()
+
+
+def microseconds(moment: datetime) -> int:
+    """An aware moment as microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(at: int) -> datetime:
+    """The aware UTC moment of microseconds since 1970. Raises OverflowError."""
+    return _EPOCH + timedelta(microseconds=at)
 
 
 def place_json(brand_id: str | None, link_id: str | None, host: str, slug: str) -> str:
@@ -144,7 +160,7 @@ def decode(line: bytes) -> RawClick:
     if len(text) > LONGEST_LINE or not _LINE.fullmatch(text):
         raise ValueError("not a click of a known format")
     fields, _ = _read(text)
-    fields[2] = datetime.fromisoformat(fields[2])
+    fields[2] = moment(fields[2])
     click = RawClick._make(fields[1:])
     _check_lengths(click)
     if "\\u" in text:
