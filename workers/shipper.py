@@ -53,7 +53,7 @@ class Segment:
     shipped: int = 0
     shipped_at: float = 0.0
     verified: int = 0
-    pause: float = _FIRST_PAUSE
+    pause: float = 0.0
     again_at: float = 0.0
 
 
@@ -185,7 +185,7 @@ class Shipper:
                 self._ship_again(state, lost, drained=drained)
                 return
             state.verified = lines[-1][0] if lines else state.shipped
-            state.pause = _FIRST_PAUSE
+            state.pause = 0.0
 
     def _ship_again(self, state: Segment, lost: list[bytes], *, drained: bool) -> None:
         now = time.monotonic()
@@ -197,7 +197,7 @@ class Shipper:
             self.shipped_again += len(lost)
             state.shipped_at = now
             log.warning("clicks_shipped_again", count=len(lost))
-            state.pause = min(2 * state.pause, _LONGEST_PAUSE)
+        state.pause = min(max(2 * state.pause, _FIRST_PAUSE), _LONGEST_PAUSE)
         state.again_at = now + state.pause
 
     def _let_go(self, path: Path, state: Segment) -> None:

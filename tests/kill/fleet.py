@@ -104,8 +104,9 @@ class Fleet:
     def stop(self) -> None:
         """End every process that is ours."""
         self._stopping.set()
-        self._guard.join()
-        for name in [name for name in self._processes if name != "redis"] + ["redis"]:
+        if self._guard.is_alive():
+            self._guard.join()
+        for name in sorted(self._processes, key=lambda name: name == "redis"):
             self._kill_tree(self._processes[name], signal.SIGTERM if name != "redis" else signal.SIGKILL)
         for process in self._processes.values():
             try:

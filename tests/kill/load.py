@@ -70,6 +70,13 @@ class Client:
         self._port = port
         self._connection: http.client.HTTPConnection | None = None
 
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> tuple[int, str] | str:
         """(status, Location) where it was answered, "refused" where it never left, "in doubt" otherwise."""
         try:
@@ -119,12 +126,12 @@ class Load:
 
     def _click(self, index: int) -> None:
         chance = random.Random(f"{self._seed}-click-{index}")
-        client = Client(self._port)
         slugs = sorted(self._world.slugs)
-        while not self._stop.is_set():
-            slug, human = chance.choice(slugs), chance.random() < 0.9
-            self._one_click(client, slug, human=human)
-            time.sleep(chance.expovariate(60))
+        with Client(self._port) as client:
+            while not self._stop.is_set():
+                slug, human = chance.choice(slugs), chance.random() < 0.9
+                self._one_click(client, slug, human=human)
+                time.sleep(chance.expovariate(60))
 
     def _one_click(self, client: Client, slug: str, *, human: bool) -> str | None:
         began = time.monotonic()
@@ -148,12 +155,12 @@ class Load:
 
     def _order(self) -> None:
         chance = random.Random(f"{self._seed}-order")
-        client = Client(self._port)
         number = 0
-        while not self._stop.is_set():
-            number += 1
-            self._make_order(chance, client, number)
-            time.sleep(chance.expovariate(10))
+        with Client(self._port) as client:
+            while not self._stop.is_set():
+                number += 1
+                self._make_order(chance, client, number)
+                time.sleep(chance.expovariate(10))
 
     def _make_order(self, chance: random.Random, client: Client, number: int) -> None:
         slugs = chance.sample(sorted(self._world.slugs), 2)
@@ -197,19 +204,19 @@ class Load:
 
     def _deliver(self, index: int) -> None:
         chance = random.Random(f"{self._seed}-deliver-{index}")
-        client = Client(self._port)
-        while True:
-            with self._record.lock:
-                due = [one for one in self._owed if one[0] <= time.monotonic()]
-                one = chance.choice(due) if due else None
-                if one:
-                    self._owed.remove(one)
-                elif self._stop.is_set() and not self._owed:
-                    return
-            if one is None:
-                time.sleep(0.02)
-                continue
-            self._post(client, one)
+        with Client(self._port) as client:
+            while True:
+                with self._record.lock:
+                    due = [one for one in self._owed if one[0] <= time.monotonic()]
+                    one = chance.choice(due) if due else None
+                    if one:
+                        self._owed.remove(one)
+                    elif self._stop.is_set() and not self._owed:
+                        return
+                if one is None:
+                    time.sleep(0.02)
+                    continue
+                self._post(client, one)
 
     def _post(self, client: Client, one: tuple[float, str, bytes]) -> None:
         _, topic, body = one

@@ -1,0 +1,242 @@
+"""The shipper lets go of a click only when SQL has it, and brings it again where Redis has forgotten it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from sqlalchemy import select
+
+from tests.conftest import NOW
+from tests.test_click_ingest import click
+from tracker import journal, pipeline, stream
+from tracker.clock import Clock
+from tracker.domain.clicks import RawClick, encode
+from tracker.errors import Conflict
+from tracker.journal import Journal
+from tracker.ledger.tables import Click, Counter
+from tracker.settings import Settings
+from tracker.wiring import Wiring
+from workers import shipper as shipping
+from workers.clicks import ClickWorker
+from workers.shipper import Shipper, only_one
+
+
+@pytest.fixture
+def hands(settings: Settings) -> Iterator[Wiring]:
+    hands = Wiring(settings)
+    yield hands
+    hands.redis.close()
+    hands.hasty_redis.close()
+    hands.engine.dispose()
+
+
+@pytest.fixture
+def shipper(hands: Wiring, monkeypatch: pytest.MonkeyPatch) -> Shipper:
+    """A shipper without patience: every duty at every turn, no grace."""
+    for pause in ("_VERIFY_EVERY", "_KEEP_HOUSE_EVERY", "_FIRST_PAUSE", "_REST"):
+        monkeypatch.setattr(shipping, pause, 0.0)
+    return Shipper(hands)
+
+
+def written(hands: Wiring, count: int = 3, *, close: bool = True) -> tuple[list[RawClick], Journal]:
+    """Clicks in a segment of their own."""
+    clicks = [click(at=NOW + timedelta(seconds=number)) for number in range(count)]
+    book = Journal(hands.settings.journal_folder, pipeline.CLICKS)
+    for one in clicks:
+        book.append(encode(one))
+    if close:
+        book.close()
+    return clicks, book
+
+
+def segments(hands: Wiring) -> list[Path]:
+    return journal.segments(hands.settings.journal_folder, pipeline.CLICKS)
+
+
+def grown_old(hands: Wiring) -> None:
+    """The grace time has passed for every segment."""
+    for path in segments(hands):
+        os.utime(path, (time.time() - 3600, time.time() - 3600))
+
+
+def work(hands: Wiring) -> None:
+    """What a click worker would do."""
+    worker = ClickWorker(hands.redis, hands.sessions, Clock(), keep_ip=True, stop=threading.Event())
+    while (batch := worker.next_batch()).entries:
+        worker.finish(batch)
+
+
+def recorded(hands: Wiring) -> set[str]:
+    with hands.sessions() as session:
+        return set(session.execute(select(Click.id)).scalars())
+
+
+def in_stream(redis: Redis) -> int:
+    return stream.backlog(redis).length
+
+
+def test_what_the_journal_holds_reaches_the_ledger_and_then_leaves_the_disk(shipper: Shipper, hands: Wiring) -> None:
+    clicks, _ = written(hands)
+    shipper.turn()
+    work(hands)
+    assert recorded(hands) == {one.id for one in clicks}
+    grown_old(hands)
+    shipper.turn()
+    assert segments(hands) == []
+
+
+def test_a_segment_stays_while_the_ledger_lacks_one_of_its_clicks(shipper: Shipper, hands: Wiring) -> None:
+    written(hands)
+    shipper.turn()
+    grown_old(hands)
+    shipper.turn()
+    assert len(segments(hands)) == 1
+
+
+def test_a_segment_stays_for_the_grace_time(shipper: Shipper, hands: Wiring) -> None:
+    written(hands)
+    shipper.turn()
+    work(hands)
+    shipper.turn()
+    assert len(segments(hands)) == 1
+
+
+def test_a_segment_stays_while_its_writer_lives(shipper: Shipper, hands: Wiring) -> None:
+    clicks, book = written(hands, close=False)
+    shipper.turn()
+    work(hands)
+    grown_old(hands)
+    shipper.turn()
+    assert len(segments(hands)) == 1
+    late = click(at=NOW)
+    book.append(encode(late))
+    book.close()
+    shipper.turn()
+    work(hands)
+    assert recorded(hands) == {one.id for one in (*clicks, late)}
+
+
+def test_a_wiped_redis_gets_everything_again_that_the_ledger_lacks(shipper: Shipper, hands: Wiring) -> None:
+    first, book = written(hands, close=False)
+    shipper.turn()
+    work(hands)
+    shipper.turn()
+    second = [click(at=NOW) for _ in range(2)]
+    for one in second:
+        book.append(encode(one))
+    book.close()
+    shipper.turn()
+    hands.redis.flushall()
+    shipper.turn()
+    shipper.turn()
+    assert sum(len(entry.payloads) for entry in stream.read(hands.redis, "looker", 10, 0)) == len(second)
+    hands.redis.flushall()
+    shipper.turn()
+    shipper.turn()
+    work(hands)
+    assert recorded(hands) == {one.id for one in (*first, *second)}
+
+
+def test_a_stream_that_lost_its_group_is_filled_again(shipper: Shipper, hands: Wiring) -> None:
+    clicks, _ = written(hands)
+    shipper.turn()
+    hands.redis.delete(stream.STREAM)
+    shipper.turn()
+    shipper.turn()
+    work(hands)
+    assert recorded(hands) == {one.id for one in clicks}
+
+
+def test_a_click_that_left_the_stream_without_a_commit_is_shipped_again(shipper: Shipper, hands: Wiring) -> None:
+    clicks, _ = written(hands)
+    shipper.turn()
+    stream.done(hands.redis, stream.read(hands.redis, "careless", 10, 0))
+    assert in_stream(hands.redis) == 0
+    shipper.turn()
+    time.sleep(0.01)
+    shipper.turn()
+    assert shipper.shipped_again == len(clicks)
+    work(hands)
+    assert recorded(hands) == {one.id for one in clicks}
+
+
+def test_a_click_that_a_worker_still_holds_is_not_shipped_again(shipper: Shipper, hands: Wiring) -> None:
+    written(hands)
+    shipper.turn()
+    stream.read(hands.redis, "slow", 10, 0)
+    for _ in range(3):
+        shipper.turn()
+    assert shipper.shipped_again == 0
+
+
+def test_a_restarted_shipper_ships_twice_and_nothing_is_doubled(shipper: Shipper, hands: Wiring) -> None:
+    clicks, _ = written(hands)
+    shipper.turn()
+    Shipper(hands).turn()
+    work(hands)
+    assert recorded(hands) == {one.id for one in clicks}
+
+
+def test_a_full_stream_is_not_filled_further(shipper: Shipper, hands: Wiring, settings: Settings) -> None:
+    entries = settings.stream_pause_length // stream.BATCH + 1
+    pipe = hands.redis.pipeline(transaction=False)
+    for _ in range(entries):
+        pipe.xadd(stream.STREAM, {"c": "x"})
+    pipe.execute()
+    written(hands)
+    shipper.turn()
+    assert shipper.paused
+    assert in_stream(hands.redis) == entries
+
+
+def test_a_torn_last_line_does_not_hold_its_segment_for_ever(shipper: Shipper, hands: Wiring) -> None:
+    clicks, _ = written(hands)
+    (path,) = segments(hands)
+    with path.open("ab") as file:
+        file.write(b"0badc0de a line that a power cut to")
+    shipper.turn()
+    work(hands)
+    grown_old(hands)
+    shipper.turn()
+    assert recorded(hands) == {one.id for one in clicks}
+    assert segments(hands) == []
+
+
+def test_losses_are_told_to_the_ledger_once(shipper: Shipper, hands: Wiring) -> None:
+    book = Journal(hands.settings.journal_folder, pipeline.CLICKS)
+    book.append(encode(click(at=NOW)))
+    book.lost()
+    book.lost()
+    shipper.turn()
+    shipper.turn()
+    book.close()
+    shipper.turn()
+    with hands.sessions() as session:
+        assert session.execute(select(Counter.value).where(Counter.name.like("clicks_lost:%"))).scalars().all() == [2]
+
+
+def test_without_a_ledger_clicks_go_on_to_redis(
+    shipper: Shipper, hands: Wiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(hands.__dict__, "sessions", _no_ledger)
+    written(hands)
+    shipper.turn()
+    assert in_stream(hands.redis) == 1
+    assert len(segments(hands)) == 1
+
+
+def _no_ledger() -> None:
+    raise OSError("the ledger is away")
+
+
+def test_a_host_has_one_shipper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    with only_one(tmp_path), pytest.raises(Conflict, match="another shipper"), only_one(tmp_path):
+        pass
