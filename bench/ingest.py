@@ -60,20 +60,28 @@ def main() -> None:
 
 
 def _lines(count: int) -> list[bytes]:
-    """Clicks within two hours; two in three are of a visitor whom the link has not seen that day."""
+    """Clicks within two hours; three in four are of a visitor whom the link has not seen that day."""
     dice = random.Random(7)
-    links = [derived_id("link", str(number)) for number in range(LINKS)]
     step = timedelta(hours=2) / count
-    return [
-        encode(
-            RawClick(
-                new_id(), NOW + number * step, BRAND, dice.choice(links), "go.example.com", "summer24", "203.0.113.0",
-                CHROME.format(100 + dice.randrange(AGENTS)), "www.instagram.com", "navigate", "document", True,
-                visitor_hash=derived_id("visitor", str(dice.randrange(count * 2 // 3))),
-            )
-        )
-        for number in range(count)
-    ]  # fmt: skip
+    return [encode(_click(NOW + number * step, dice.randrange(count * 3 // 2), dice)) for number in range(count)]
+
+
+def _click(at: datetime, visitor: int, dice: random.Random) -> RawClick:
+    return RawClick(
+        id=new_id(),
+        at=at,
+        brand_id=BRAND,
+        link_id=derived_id("link", str(visitor % LINKS)),
+        host="go.example.com",
+        slug="summer24",
+        ip_prefix="203.0.113.0",
+        user_agent=CHROME.format(100 + dice.randrange(AGENTS)),
+        referrer_host="www.instagram.com",
+        fetch_mode="navigate",
+        fetch_dest="document",
+        has_language=True,
+        visitor_hash=derived_id("visitor", str(visitor)),
+    )
 
 
 @contextmanager
