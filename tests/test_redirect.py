@@ -23,8 +23,9 @@ from tracker.domain.clicks import RawClick, decode
 from tracker.domain.ids import is_id
 from tracker.ledger.links import bump_links_version
 from tracker.ledger.tables import Brand, Link, Partner, TrackingHost
+from tracker.pipeline import CLICKS
 from tracker.settings import Settings
-from tracker.web.redirect import JOURNAL, Redirect
+from tracker.web.redirect import Redirect
 from tracker.wiring import Wiring
 
 BIRTH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -106,9 +107,7 @@ class Site:
     def clicks(self) -> list[RawClick]:
         """What is in the journal."""
         return [
-            decode(payload)
-            for segment in journal.segments(self.folder, JOURNAL)
-            for _, payload in journal.read(segment)
+            decode(payload) for segment in journal.segments(self.folder, CLICKS) for _, payload in journal.read(segment)
         ]
 
     def click(self, path: str = "/r/abc", headers: dict[str, str] | None = None, **options: Any) -> RawClick:
@@ -493,8 +492,8 @@ def test_with_redis_away_nothing_changes(site: Site, tmp_path: Path) -> None:
 
 
 def test_with_the_disk_refusing_the_click_goes_straight_to_redis(site: Site) -> None:
-    (site.folder / JOURNAL).parent.mkdir(parents=True)
-    (site.folder / JOURNAL).write_text("in the way")
+    (site.folder / CLICKS).parent.mkdir(parents=True)
+    (site.folder / CLICKS).write_text("in the way")
     location = site.get().headers["Location"]
     with Redis.from_url(site.settings.redis_url) as redis:
         stream.ensure_group(redis)
@@ -514,7 +513,7 @@ def test_with_the_disk_and_redis_refusing_the_loss_is_counted_and_the_visitor_se
         assert site.get().status_code == 302
     site.folder.unlink()
     site.redirect._keeper.lost()
-    assert list(journal.losses(site.folder, JOURNAL).values()) == [4]
+    assert list(journal.losses(site.folder, CLICKS).values()) == [4]
 
 
 def test_an_error_of_ours_still_sends_the_visitor_on(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -524,7 +523,7 @@ def test_an_error_of_ours_still_sends_the_visitor_on(site: Site, monkeypatch: py
     site.get()
     monkeypatch.setattr("tracker.web.redirect.new_id", broken)
     assert site.get().headers["Location"] == LANDING
-    assert list(journal.losses(site.folder, JOURNAL).values()) == [1]
+    assert list(journal.losses(site.folder, CLICKS).values()) == [1]
 
 
 def test_a_click_is_dated_by_the_installations_clock(site: Site) -> None:

@@ -48,13 +48,13 @@ from tracker.domain.clicks import (
 from tracker.domain.ids import is_id, new_id
 from tracker.journal import Journal
 from tracker.links import PREFIX, Links, Route, slug_of
+from tracker.pipeline import CLICKS
 from tracker.salt import Salt
 from tracker.wiring import Wiring
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-JOURNAL = "clicks"
 VISITOR_COOKIE = "__Host-visitor"
 CONSENT_COOKIE = "tracker_consent"
 COOKIE_SECONDS = 30 * 24 * 3600
@@ -213,7 +213,7 @@ class Keeper:
     """Keeps clicks: in the journal, else straight in Redis, else as a number that says how many were lost."""
 
     def __init__(self, wiring: Wiring) -> None:
-        self._journal = Journal(wiring.settings.journal_folder, JOURNAL)
+        self._journal = Journal(wiring.settings.journal_folder, CLICKS)
         self._redis = wiring.hasty_redis
         self._silent_until = 0.0
         self._complained = 0.0
