@@ -209,6 +209,21 @@ def test_a_torn_last_line_does_not_hold_its_segment_for_ever(shipper: Shipper, h
     assert segments(hands) == []
 
 
+def test_a_damaged_line_is_told_once_wherever_it_stands_and_holds_nothing_up(shipper: Shipper, hands: Wiring) -> None:
+    clicks, _ = written(hands)
+    (path,) = segments(hands)
+    first, second, third = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"00000000" + first[8:] + second + third[:-9] + b"00000000\n")
+    for _ in range(3):
+        shipper.turn()
+    assert shipper.damaged == 2
+    work(hands)
+    grown_old(hands)
+    shipper.turn()
+    assert recorded(hands) == {clicks[1].id}
+    assert segments(hands) == []
+
+
 def test_losses_are_told_to_the_ledger_once(shipper: Shipper, hands: Wiring) -> None:
     book = Journal(hands.settings.journal_folder, pipeline.CLICKS)
     book.append(encode(click(at=NOW)))

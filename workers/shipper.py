@@ -52,6 +52,7 @@ class Segment:
 
     shipped: int = 0
     shipped_at: float = 0.0
+    looked: int = 0  # its size when it was read to the end: a torn tail is not looked at again and again
     verified: int = 0
     pause: float = 0.0
     again_at: float = 0.0
@@ -121,7 +122,7 @@ class Shipper:
         """Ship what is new, the oldest first; whether there was so much that more may be left."""
         known = journal.segments(self.folder, pipeline.CLICKS)
         self.segments = {path: self.segments.get(path, Segment()) for path in known}
-        if not any(_size(path) > state.shipped for path, state in self.segments.items()):
+        if not any(_size(path) > max(state.shipped, state.looked) for path, state in self.segments.items()):
             return False
         self._look_at_redis()
         if self.paused:
@@ -144,21 +145,23 @@ class Shipper:
         for state in self.segments.values():
             if state.shipped > state.verified:
                 log.info("shipping_again", verified=state.verified, shipped=state.shipped)
-                state.shipped = state.verified
+                state.shipped, state.looked = state.verified, 0
 
     def _ship_segment(self, path: Path, state: Segment) -> bool:
-        lines = list(islice(journal.read(path, state.shipped, on_damage=self._on_damage), _LINES))
-        if not lines:
-            return False
-        stream.ship(self.hands.redis, [payload for _, payload in lines])
-        failpoints.reached("shipper.shipped")
-        state.shipped, state.shipped_at = lines[-1][0], time.monotonic()
-        self.shipped += len(lines)
+        size, damaged = _size(path), list[int]()
+        lines = list(islice(journal.read(path, state.shipped, on_damage=damaged.append), _LINES))
+        if lines:
+            stream.ship(self.hands.redis, [payload for _, payload in lines])
+            failpoints.reached("shipper.shipped")
+            state.shipped, state.shipped_at = lines[-1][0], time.monotonic()
+            self.shipped += len(lines)
+        if damaged:
+            log.error("journal_lines_damaged", segment=path.name, count=len(damaged))
+            state.shipped = max(state.shipped, damaged[-1])
+            self.damaged += len(damaged)
+        if len(lines) < _LINES:
+            state.looked = size
         return len(lines) == _LINES
-
-    def _on_damage(self, offset: int) -> None:
-        self.damaged += 1
-        log.error("journal_line_damaged", offset=offset)
 
     # --- verifying ---------------------------------------------------------------------------------------------------
 
