@@ -83,9 +83,10 @@ def _run(
     tell: Callable[[str], None],
 ) -> Outcome:
     fleet.run("db", "upgrade")
-    world = _populate(fleet)
+    key = _make_brand(fleet)
     fleet.start()
     _wait_until_ready(fleet.port)
+    world = _populate(fleet, key)
     record = Record()
     load = Load(fleet.port, world, record, seed)
     load.start()
@@ -110,25 +111,33 @@ def _run(
     return Outcome(verdict, record, struck)
 
 
-def _populate(fleet: Fleet) -> World:
-    """The catalog, by the command line."""
+def _populate(fleet: Fleet, key: str) -> World:
+    """The catalog, over the API."""
 
-    def add(*arguments: str) -> dict[str, str]:
-        answer: dict[str, str] = json.loads(fleet.run(*arguments, "--json"))
-        return answer
+    def add(noun: str, **fields: str) -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        url = f"http://127.0.0.1:{fleet.port}/api/v1/{noun}"
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(fields).encode(), headers)) as answer:
+            found: dict[str, str] = json.load(answer)
+            return found
 
-    host = f"127.0.0.1:{fleet.port}"
-    landing = ("--landing-domain", "shop.example.com")
-    add("brand", "add", "Maison Exemple", "--time-zone", "Europe/Paris", "--currency", "EUR", "--host", host, *landing)
-    shop = add("shop", "add", "--platform", "shopify", "--name", "Boutique", "--secret", SECRET)
+    shop = add("shops", platform="shopify", name="Boutique", secret=SECRET)
     slugs, codes = {}, {}
     for name, kind in (("Alice", "creator"), ("Bob", "creator"), ("Chloé", "coupon"), ("David", "media")):
-        partner = add("partner", "add", "--name", name, "--kind", kind)["id"]
+        partner = add("partners", name=name, kind=kind)["id"]
         slug, code = f"s-{name[0].lower()}", f"{name[0].upper()}15"
-        add("link", "add", "--partner", partner, "--slug", slug, "--landing-url", "https://shop.example.com/p")
-        add("code", "add", "--partner", partner, "--code", code)
+        add("links", partner=partner, slug=slug, landing_url="https://shop.example.com/p")
+        add("codes", partner=partner, code=code)
         slugs[slug], codes[code] = name, name
     return World(slugs, codes, "/webhooks/" + shop["webhook_url"].partition("/webhooks/")[2], SECRET)
+
+
+def _make_brand(fleet: Fleet) -> str:
+    """A brand, by the command line; a key to its API."""
+    place = ("--time-zone", "Europe/Paris", "--currency", "EUR", "--host", f"127.0.0.1:{fleet.port}")
+    fleet.run("brand", "add", "Maison Exemple", *place, "--landing-domain", "shop.example.com")
+    key: str = json.loads(fleet.run("key", "add", "--json"))["key"]
+    return key
 
 
 def _wait_until_ready(port: int) -> None:
