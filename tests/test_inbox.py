@@ -88,6 +88,25 @@ def test_two_woocommerce_orders_of_one_second_share_a_delivery_id_and_are_both_k
     assert {row["external_id"] for row in rows(ledger, OrderRow)} == {"727", "728"}
 
 
+def test_an_order_that_woocommerce_trashes_restores_and_trashes_again_is_deleted(ledger: Ledger) -> None:
+    shop = add_shop(ledger, "woocommerce")
+    restored = payloads.woo_order(modified="2026-03-02T09:31:30")
+    life = [
+        ("order.updated", payloads.woo_order(), "1"),
+        ("order.deleted", {"id": 727}, "2"),
+        ("order.restored", restored, "3"),
+        ("order.deleted", {"id": 727}, "4"),
+    ]
+    ends = []
+    for after, (topic, told, name) in enumerate(life):
+        at = payloads.RECEIVED + timedelta(minutes=after)
+        assert receive(ledger, shop, told, topic=topic, delivery_id=name, received_at=at) is Received.NEW
+        ingest(ledger)
+        ends.append(the_order(ledger)["status"])
+    assert ends == ["paid", "deleted", "paid", "deleted"]
+    assert receive(ledger, shop, {"id": 727}, topic="order.deleted", delivery_id="4") is Received.DUPLICATE
+
+
 def test_an_unreadable_body_is_quarantined_whole_and_does_not_stand_in_the_way_of_a_better_one(ledger: Ledger) -> None:
     shop = add_shop(ledger)
     for broken in (b"\xff\xfe", b'{"type":"order.paid"', b"null", b'{"a":NaN}', b"[" * 20000, b'{"a":1,"a":2}'):

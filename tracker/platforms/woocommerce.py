@@ -47,6 +47,7 @@ _SOURCE = {
     "ebay": "marketplace",
 }
 _PING = re.compile(rb"webhook_id=[0-9]{1,20}")
+_ONLY_AN_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"?[0-9]+"?\s*\}\s*')
 
 # What `wp_specialchars_decode(…, ENT_QUOTES)` decodes, in one pass.
 _ENTITY = re.compile(
@@ -97,8 +98,14 @@ def topic(delivery: Delivery) -> str:
 
 
 def dedupe_key(delivery: Delivery) -> str:
-    """Topic and the body's digest: the delivery id is the same for two orders of one second."""
-    return _signatures.dedupe_text(topic(delivery), sha256(delivery.body).hexdigest())
+    """Topic and the body's digest: the delivery id is the same for two orders of one second.
+
+    An order trashed, restored and trashed again has the same body twice; there the delivery id tells them apart.
+    """
+    parts = [topic(delivery), sha256(delivery.body).hexdigest()]
+    if _ONLY_AN_ID.fullmatch(delivery.body):
+        parts.append(delivery.headers.get("x-wc-webhook-delivery-id", ""))
+    return _signatures.dedupe_text(*parts)
 
 
 def parse(delivery: Delivery, shop: ShopContext) -> list[OrderEvent]:
