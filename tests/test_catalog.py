@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -30,7 +31,7 @@ from tracker.errors import BadInput, Conflict, NotFound
 from tracker.ledger import due
 from tracker.ledger.links import links_version
 from tracker.ledger.rules import rule_set_for
-from tracker.ledger.tables import ShopSecret
+from tracker.ledger.tables import AttributionDue, Credit, ShopSecret
 from tracker.sealing import seal
 
 PUBLIC_URL = "https://go.example.com"
@@ -358,6 +359,26 @@ def test_links_of_an_installation_without_https_say_so() -> None:
     assert links.short_url("go.example.com", "lea", "http://127.0.0.1:8000") == "https://go.example.com/r/lea"
 
 
+def test_a_link_made_before_the_installation_had_a_name_is_published_under_that_name(sqlite_ledger: Ledger) -> None:
+    brand = add_brand(sqlite_ledger, hosts=["127.0.0.1:8000"])
+    partner = add_partner(sqlite_ledger, brand)
+    first = add_link(sqlite_ledger, brand, partner, slug="lea")
+    assert (first.host, first.url) == ("127.0.0.1:8000", "https://go.example.com/r/lea")
+    with at(sqlite_ledger, brand) as desk:
+        brands.edit(desk, BrandChange(hosts=("127.0.0.1:8000", "go.example.com")))
+    assert add_link(sqlite_ledger, brand, partner).host == "go.example.com"
+    with pytest.raises(Conflict, match="go.example.com/r/lea is a link already"):
+        add_link(sqlite_ledger, brand, partner, slug="lea")
+
+
+def test_the_hosts_of_a_brand_keep_the_order_in_which_they_were_given(ledger: Ledger) -> None:
+    brand = add_brand(ledger, hosts=["a.example.com", "b.example.com"])
+    wanted = ["c.example.com", "b.example.com", "a.example.com"]
+    with at(ledger, brand) as desk:
+        assert brands.edit(desk, BrandChange(hosts=tuple(wanted))).hosts == wanted
+    assert add_link(ledger, brand, add_partner(ledger, brand)).host == "c.example.com"
+
+
 def test_a_slug_is_taken_once_per_host_and_case_matters(ledger: Ledger) -> None:
     brand = add_brand(ledger, hosts=["a.example.com", "b.example.com"])
     partner = add_partner(ledger, brand)
@@ -530,6 +551,69 @@ def test_orders_that_carry_a_code_are_due_when_it_is_added_and_when_it_is_given(
             assert [claim.order_id for claim in due.claim_due(session, 10)] == [order]
         world.attribute()
         assert world.credits(order) == ({"Alice": "90.00"} if add else {"Bob": "90.00"})
+
+
+def due_orders(ledger: Ledger) -> set[str]:
+    with ledger.writing() as session:
+        return {claim.order_id for claim in due.claim_due(session, 100)}
+
+
+def channels(world: World, order: str) -> list[str]:
+    """The channels of the order's credits under the paying model."""
+    return [row["channel"] for row in world.all(Credit) if row["order_id"] == order and row["weight"] == "1"][:1]
+
+
+def test_a_partners_new_channel_reaches_every_order_that_the_partner_led_to(ledger: Ledger) -> None:
+    world = World(ledger)
+    world.code("ALICE10", world.alice)
+    visit = world.click(world.alice_link, days=3, visitor="v")
+    theirs = [
+        world.order(clicks=[visit]),
+        world.order(codes=["alice10"]),
+        world.order(clicks=[world.click(None, days=1, visitor="v")]),
+        world.order(clicks=[world.click(world.alice_link, days=9)], customer="c", days=8),
+        world.order(customer="c", hours=1),
+    ]
+    other = world.order(clicks=[world.click(world.bob_link, days=2)])
+    world.attribute()
+    assert {channel for order in theirs[:4] for channel in channels(world, order)} == {"influence"}
+    desk = Desk(None, world.brand, NOW, NOW, PUBLIC_URL, SECRET_KEY)  # type: ignore[arg-type]
+    for change in (PartnerChange(name="Alicia"), PartnerChange(channel=Channel.INFLUENCE)):
+        with ledger.writing() as session:
+            partners.edit(replace(desk, session=session), world.alice, change)
+        assert due_orders(ledger) == set()
+    with ledger.writing() as session:
+        partners.edit(replace(desk, session=session), world.alice, PartnerChange(channel=Channel.AFFILIATE))
+        assert session.info, "attribution is told after the commit"
+    assert due_orders(ledger) == set(theirs)
+    assert {row["cause"] for row in world.all(AttributionDue)} == {"catalog"}
+    world.attribute()
+    assert {channel for order in theirs[:4] for channel in channels(world, order)} == {"affiliate"}
+    assert channels(world, other) == ["affiliate"]
+
+
+@pytest.mark.parametrize("field", ["channel", "campaign", "placement"])
+def test_what_credits_carry_of_a_link_reaches_the_orders_of_its_clicks(ledger: Ledger, field: str) -> None:
+    world = World(ledger)
+    order = world.order(clicks=[world.click(world.alice_link, days=3)])
+    world.order(clicks=[world.click(world.link(world.alice), days=3)])
+    world.attribute()
+    with ledger.writing() as session:
+        desk = Desk(session, world.brand, NOW, NOW, PUBLIC_URL, SECRET_KEY)
+        placement = NewPlacement(partner=world.alice, network="tiktok")
+        values = {
+            "channel": "affiliate",
+            "campaign": campaigns.add(desk, NewCampaign(name="Spring")).id,
+            "placement": placements.add(desk, placement).id,
+        }
+        links.edit(desk, world.alice_link, LinkChange(landing_url="https://shop.example/new"))
+        assert not session.info
+        links.edit(desk, world.alice_link, LinkChange.model_validate({field: values[field]}))
+        assert session.info, "attribution is told after the commit"
+    assert due_orders(ledger) == {order}
+    world.attribute()
+    column = field if field == "channel" else f"{field}_id"
+    assert {row[column] for row in world.all(Credit) if row["order_id"] == order} == {values[field]}
 
 
 @settings(max_examples=30)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field
 
-from tracker.catalog import Desk, brands
+from tracker.catalog import Desk, brands, tell_attribution
 from tracker.catalog.fields import (
     CampaignReference,
     ChannelField,
@@ -32,6 +32,7 @@ from tracker.domain.ids import new_id, new_slug
 from tracker.domain.landing import check_landing
 from tracker.errors import BadInput, Conflict
 from tracker.ledger import catalog
+from tracker.ledger.due import mark_due_for_link
 from tracker.ledger.links import bump_links_version
 from tracker.ledger.tables import Campaign, Link, Partner, Placement
 
@@ -120,7 +121,10 @@ def add(desk: Desk, wanted: NewLink) -> LinkView:
 
 
 def edit(desk: Desk, link_id: str, change: LinkChange) -> LinkView:
-    """Change a link; raises as `add` does."""
+    """Change a link; raises as `add` does.
+
+    A new channel, campaign or placement holds for past orders too: those that its clicks may have led to become due.
+    """
     link = catalog.one(desk.session, Link, desk.brand_id, link_id, lock=True)
     given = change.given()
     if "landing_url" in given:
@@ -134,7 +138,11 @@ def edit(desk: Desk, link_id: str, change: LinkChange) -> LinkView:
         given["expires_at"] = _moment(desk, given["expires_at"])
     if "disabled" in given:
         given["disabled_at"] = (link.disabled_at or desk.now) if given.pop("disabled") else None
+    credited = _credited(link)
     catalog.change(desk.session, link, given)
+    if _credited(link) != credited:
+        mark_due_for_link(desk.session, link.id, desk.wall)
+        tell_attribution(desk.session)
     bump_links_version(desk.session)
     return _view(desk, link)
 
@@ -203,6 +211,11 @@ def _placement(desk: Desk, placement_id: str | None, partner_id: str) -> Placeme
     if placement.partner_id != partner_id:
         raise BadInput("placement", "this placement is another partner's")
     return placement
+
+
+def _credited(link: Link) -> tuple[str | None, ...]:
+    """What of a link its credits carry and a change may touch."""
+    return (link.channel, link.campaign_id, link.placement_id)
 
 
 def _moment(desk: Desk, value: When | None) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tracker.catalog import Desk
+from tracker.catalog import Desk, tell_attribution
 from tracker.catalog.fields import (
     ChannelField,
     Email,
@@ -20,6 +20,7 @@ from tracker.catalog.fields import (
 from tracker.domain.catalog import Channel, PartnerKind, default_channel
 from tracker.domain.ids import new_id
 from tracker.ledger import catalog
+from tracker.ledger.due import mark_due_for_partner
 from tracker.ledger.links import bump_links_version
 from tracker.ledger.tables import Partner
 
@@ -81,9 +82,13 @@ def add(desk: Desk, wanted: NewPartner) -> PartnerView:
 
 
 def edit(desk: Desk, partner_id: str, change: PartnerChange) -> PartnerView:
-    """Change a partner. A new channel holds for what is credited from then on."""
+    """Change a partner. A new channel holds for past orders too: those that concern the partner become due."""
     partner = catalog.one(desk.session, Partner, desk.brand_id, partner_id, lock=True)
+    channel = partner.channel
     catalog.change(desk.session, partner, change.given())
+    if partner.channel != channel:
+        mark_due_for_partner(desk.session, desk.brand_id, partner.id, desk.wall)
+        tell_attribution(desk.session)
     bump_links_version(desk.session)
     return _view(partner)
 

@@ -30,6 +30,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    union,
     union_all,
     update,
 )
@@ -39,7 +40,7 @@ from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.rules import SKEW
 from tracker.ledger.database import among, among_bound, is_postgresql, packed
-from tracker.ledger.tables import AttributionDue, Click, OrderClick, OrderCode, OrderRow
+from tracker.ledger.tables import AttributionDue, Click, Code, CodeOwner, Link, OrderClick, OrderCode, OrderRow
 
 # How many orders of the same customer, on either side of an order, are looked at as its family. A customer with more
 # is a shop assistant or a marketplace, and must not make every one of its orders wait for all the others.
@@ -102,6 +103,33 @@ def mark_due_for_code(session: Session, brand_id: str, normal: str, wall: dateti
     _begin_marking(session)
     carrying = select(OrderCode.order_id).where(OrderCode.brand_id == brand_id, OrderCode.normal == normal)
     _mark(session, session.execute(carrying).scalars(), "code", wall)
+
+
+def mark_due_for_partner(session: Session, brand_id: str, partner_id: str, wall: datetime) -> None:
+    """Every order that a link or code of the brand's partner may have led to, and those orders' families.
+
+    For the transaction that changes what attribution reads of the partner.
+    """
+    _begin_marking(session)
+    links = select(Link.id).where(Link.brand_id == brand_id, Link.partner_id == partner_id)
+    codes = (
+        select(OrderCode.order_id)
+        .join(Code, and_(Code.brand_id == OrderCode.brand_id, Code.normal == OrderCode.normal))
+        .join(CodeOwner, CodeOwner.code_id == Code.id)
+        .where(OrderCode.brand_id == brand_id, CodeOwner.partner_id == partner_id)
+    )
+    found = union(*_orders_of_links(Click.link_id.in_(links)), codes)
+    mark_due(session, session.execute(found).scalars(), "catalog", wall)
+
+
+def mark_due_for_link(session: Session, link_id: str, wall: datetime) -> None:
+    """Every order that a click on this link may have led to, and those orders' families.
+
+    For the transaction that changes what attribution reads of the link.
+    """
+    _begin_marking(session)
+    found = union(*_orders_of_links(Click.link_id == link_id))
+    mark_due(session, session.execute(found).scalars(), "catalog", wall)
 
 
 def claim_due(session: Session, limit: int) -> list[Claim]:
@@ -213,6 +241,22 @@ def _orders_of_visitors(session: Session, click_ids: list[str]) -> Select[*tuple
         .join(OrderRow, OrderRow.id == OrderClick.order_id)
         .where(among(session, fresh.id, click_ids), fresh.visitor_id.is_not(None))
     )
+
+
+def _orders_of_links(chosen: ColumnElement[bool]) -> tuple[Select[str], Select[str]]:
+    """The orders that carry one of the chosen clicks, and those that carry another click of such a click's visitor.
+
+    What a journey holds is among them or, through a customer, in their families: so touches need not be asked.
+    """
+    sibling = aliased(Click)
+    carriers = select(OrderClick.order_id).join(Click, Click.id == OrderClick.click_id).where(chosen)
+    visitors = (
+        select(OrderClick.order_id)
+        .join(sibling, sibling.id == OrderClick.click_id)
+        .join(Click, and_(Click.visitor_id == sibling.visitor_id, Click.brand_id == sibling.brand_id))
+        .where(chosen, Click.visitor_id.is_not(None))
+    )
+    return carriers, visitors
 
 
 def _begin_marking(session: Session) -> None:
