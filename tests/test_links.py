@@ -198,6 +198,16 @@ def test_a_tracking_host_may_have_a_port(quiet: Shelf) -> None:
     assert quiet.route("def", "127.0.0.1:8000").link_id == f"{2:032x}"
 
 
+def test_a_public_host_that_is_a_brands_serves_what_was_published_on_a_loopback_host(shelf: Shelf) -> None:
+    shelf.add(TrackingHost, host="127.0.0.1:8000", brand_id=f"{1:032x}", created_at=BIRTH)
+    shelf.add(TrackingHost, host="tracker.example.com", brand_id=f"{1:032x}", created_at=BIRTH)
+    shelf.link(f"{2:032x}", "early", "127.0.0.1:8000")
+    shelf.link(f"{3:032x}", "early", HOST)
+    assert shelf.route("early", "tracker.example.com").link_id == f"{2:032x}"
+    assert shelf.route("abc", "tracker.example.com").link_id is None
+    assert shelf.route("early").link_id == f"{3:032x}"
+
+
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "tracker.example.com"])
 def test_the_installations_own_host_serves_the_links_of_every_host(quiet: Shelf, host: str) -> None:
     assert quiet.route(host=host).link_id == ABC

@@ -39,7 +39,7 @@ from tracker.ledger.links import (
 
 PREFIX = "/r/"
 CHANNEL = "links"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  (as a name; nothing listens because of it)
 
 _LOOK_EVERY = 0.75  # seconds between two looks at the version when nobody rings
 _BELL_TURN = 0.05  # seconds after which the listener looks whether it may end
@@ -82,6 +82,7 @@ class Links:
 
     `own_host` is the host of the installation's public URL. A request on it (or on a loopback name) that is no brand's
     tracking host finds a slug on any host, the oldest first: so a one-machine installation works under every name.
+    Where the public host is a brand's, it still finds the links that were made before it had a name, on a loopback one.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Links:
         self._redis = redis
         self._snapshot = Snapshot(snapshot)
         self._own_hosts = {own_host, *LOOPBACK}
+        self._public_host = None if own_host in LOOPBACK else own_host
         self._click_parameter = click_parameter
         self._known: dict[Request, Route] = {}
         self._unknown: dict[Request, tuple[float, Route]] = {}
@@ -139,7 +141,7 @@ class Links:
 
     def _from_snapshot(self, request: Request) -> Route:
         hosts, links = self._snapshot.read()
-        found = next((links[address] for address in _addresses(request, hosts) if address in links), None)
+        found = next((links[address] for address in self._addresses(request, hosts) if address in links), None)
         if found is None and self._is_own(request[0], hosts):
             found = next((link for link in links.values() if link.slug == slug_of(request[1])), None)
         return self._made(request, found, hosts)
@@ -206,7 +208,7 @@ class Links:
         self, session: Session, requests: Iterable[Request], hosts: dict[str, HostRecord]
     ) -> dict[Request, LinkRecord]:
         """The link that each request means, if any."""
-        wanted = {request: _addresses(request, hosts) for request in requests}
+        wanted = {request: self._addresses(request, hosts) for request in requests}
         rows = links_at(session, {address for addresses in wanted.values() for address in addresses})
         links = {(row.host, row.slug): row for row in rows}
         found = {each: links[a] for each, addresses in wanted.items() for a in reversed(addresses) if a in links}
@@ -221,6 +223,13 @@ class Links:
         return found
 
     # --- what a request means ----------------------------------------------------------------------------------------
+
+    def _addresses(self, request: Request, hosts: dict[str, HostRecord]) -> list[Address]:
+        """The addresses of the catalog that a request may mean, the likeliest first."""
+        slug, names = slug_of(request[1]), _names(request[0], hosts)
+        if _bare(request[0]) == self._public_host:
+            names += [name for name in hosts if is_loopback(name) and name not in names]
+        return [(name, slug) for name in names] if _may_be_slug(slug) else []
 
     def _is_own(self, host: str, hosts: dict[str, HostRecord]) -> bool:
         """Whether the host is the installation's own and no brand's."""
@@ -377,10 +386,9 @@ def slug_of(path: str) -> str:
     return path[len(PREFIX) :].removesuffix("/")
 
 
-def _addresses(request: Request, hosts: dict[str, HostRecord]) -> list[Address]:
-    """The addresses of the catalog that a request may mean."""
-    slug = slug_of(request[1])
-    return [(name, slug) for name in _names(request[0], hosts)] if _may_be_slug(slug) else []
+def is_loopback(host: str) -> bool:
+    """Whether a host, with or without a port, is one that only its own machine reaches."""
+    return _bare(host) in LOOPBACK
 
 
 def _may_be_slug(text: str) -> bool:

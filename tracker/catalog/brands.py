@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from tracker.catalog import Desk
@@ -54,7 +54,7 @@ class BrandChange(Input):
 
 
 class BrandView(Output):
-    """A brand. Its first host is the one that new links get."""
+    """A brand. New links get its first host that is reached from elsewhere, or else its first."""
 
     id: str
     name: str
@@ -221,6 +221,10 @@ def _set_hosts(session: Session, brand_id: str, hosts: list[str], now: datetime)
             raise Conflict(f"{host} carries {count} links: the addresses that were published would die with it")
         session.execute(delete(TrackingHost).where(TrackingHost.host == host))
     _add_hosts(session, brand_id, [host for host in hosts if host not in current], now)
+    for index, host in enumerate(hosts):
+        # The order in which they are given is the order in which new links prefer them.
+        at = now + timedelta(microseconds=index)
+        session.execute(update(TrackingHost).where(TrackingHost.host == host).values(created_at=at))
 
 
 def _check_name(session: Session, brand: Brand, name: str) -> None:

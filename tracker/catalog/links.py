@@ -33,15 +33,16 @@ from tracker.domain.landing import check_landing
 from tracker.errors import BadInput, Conflict
 from tracker.ledger import catalog
 from tracker.ledger.due import mark_due_for_link
-from tracker.ledger.links import bump_links_version
+from tracker.ledger.links import bump_links_version, links_called
 from tracker.ledger.tables import Campaign, Link, Partner, Placement
+from tracker.links import is_loopback
 
 # A random slug that is taken is a chance of one in 10¹⁴ per link; three of them in a row are a fault elsewhere.
 _TRIES = 3
 
 
 class NewLink(Input):
-    """A link to be. Without a slug it gets a random one, without a host the brand's first.
+    """A link to be. Without a slug it gets a random one, without a host the brand's first that others can reach.
 
     A day as its end is the last day on which it works.
     """
@@ -101,11 +102,13 @@ def add(desk: Desk, wanted: NewLink) -> LinkView:
     Raises NotFound for a partner, campaign or placement that the brand has not, BadInput for a landing URL that the
     brand does not allow or a host that is not its own, Conflict for a slug that the host has already.
     """
+    host = _host(desk, wanted.host)
+    _check_published(desk, host, wanted.slug)
     partner = catalog.one(desk.session, Partner, desk.brand_id, wanted.partner)
     placement = _placement(desk, wanted.placement, partner.id)
     values: dict[str, object] = {
         "brand_id": desk.brand_id,
-        "host": _host(desk, wanted.host),
+        "host": host,
         "landing_url": _landing(desk, wanted.landing_url),
         "partner_id": partner.id,
         "campaign_id": _campaign(desk, wanted.campaign) or (placement.campaign_id if placement else None),
@@ -185,10 +188,20 @@ def _insert(desk: Desk, slug: str | None, values: dict[str, object]) -> str:
 def _host(desk: Desk, wanted: str | None) -> str:
     hosts = catalog.hosts_of(desk.session, [desk.brand_id]).get(desk.brand_id, [])
     if wanted is None:
-        return hosts[0]
+        return next((host for host in hosts if not is_loopback(host)), hosts[0])
     if wanted not in hosts:
         raise BadInput("host", f"{wanted} is not a tracking host of this brand; it has {', '.join(hosts)}")
     return wanted
+
+
+def _check_published(desk: Desk, host: str, slug: str | None) -> None:
+    """Raise Conflict where another host's link is published under the same address."""
+    if slug is None:
+        return
+    address = short_url(host, slug, desk.public_url)
+    for other in links_called(desk.session, [slug]):
+        if other.host != host and short_url(other.host, slug, desk.public_url) == address:
+            raise Conflict(f"{address} is a link already: choose another slug")
 
 
 def _landing(desk: Desk, url: str) -> str:
@@ -247,7 +260,12 @@ def _views(desk: Desk, links: Sequence[Link]) -> list[LinkView]:
 
 
 def short_url(host: str, slug: str, public_url: str) -> str:
-    """What the partner publishes: https, unless `host` is the one by which this installation is known otherwise."""
+    """What the partner publishes: https, unless `host` is the one by which this installation is known otherwise.
+
+    A host that only this machine reaches is not published: the installation answers for it on its public URL.
+    """
     public = urlsplit(public_url)
+    if is_loopback(host) and not is_loopback(public.netloc):
+        return f"{public_url}/r/{slug}"
     scheme = public.scheme if public.netloc.lower() == host else "https"
     return f"{scheme}://{host}/r/{slug}"

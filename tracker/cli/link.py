@@ -29,7 +29,7 @@ def link() -> None:
 @click.option("--partner", required=True, help="Whose, by id or name.")
 @click.option(*_LANDING, "landing_url", help="Where it leads: https, in the brand's landing domains.")
 @click.option("--slug", help="The word in the URL.  [default: a random one]")
-@click.option("--host", help="The tracking host.  [default: the brand's first]")
+@click.option("--host", help="The tracking host.  [default: the brand's first public one]")
 @click.option("--campaign", help="For which campaign, by id or name.")
 @click.option("--placement", help="In which placement, by id or web address.")
 @click.option("--channel", help=f"{_CHANNELS}.  [default: the partner's]")
