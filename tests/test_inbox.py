@@ -23,7 +23,7 @@ from tests.intake import (
     states,
     the_order,
 )
-from tracker import pipeline
+from tracker import pipeline, spool
 from tracker.domain.deliveries import Delivery
 from tracker.domain.ids import new_id
 from tracker.errors import Unavailable
@@ -70,6 +70,16 @@ def test_two_bodies_that_say_the_same_are_a_duplicate(ledger: Ledger) -> None:
     event = payloads.stripe_event("checkout.session.completed", payloads.stripe_session())
     assert receive(ledger, shop, event) is Received.NEW
     assert receive(ledger, shop, event | {"pending_webhooks": 2}) is Received.DUPLICATE
+
+
+def test_two_bodies_that_cannot_be_compared_for_an_error_of_ours_are_both_kept(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = add_shop(ledger)
+    receive(ledger, shop, payloads.standard_order(total="93.89"), delivery_id="d1")
+    monkeypatch.setattr("tracker.platforms.standard.parse", lambda *_: 1 / 0)
+    assert receive(ledger, shop, payloads.standard_order(total="1.00"), delivery_id="d1") is Received.ANOMALY
+    assert states(ledger) == ["pending", "anomaly"]
 
 
 def test_the_same_id_from_two_shops_is_two_deliveries_and_two_orders(ledger: Ledger) -> None:
@@ -212,19 +222,19 @@ def test_known_shops_come_with_the_secrets_in_force_the_oldest_first(ledger: Led
 
 def test_journalled_deliveries_reach_the_inbox_once_and_their_segment_goes(ledger: Ledger, tmp_path: Path) -> None:
     shop = add_shop(ledger)
-    journal = Journal(tmp_path, pipeline.DELIVERIES)
+    journal = Journal(tmp_path, spool.DELIVERIES)
     for number in (1, 2, 2):
         delivery = payloads.delivery("standard", payloads.standard_order(id=str(number)), delivery_id=f"d{number}")
-        journal.append_synced(pipeline.delivery_line(shop.id, shop.brand_id, "standard", delivery))
+        journal.append_synced(spool.delivery_line(shop.id, shop.brand_id, "standard", delivery))
     drained: dict[Path, int] = {}
-    drain = partial(pipeline.drain_deliveries, tmp_path, ledger.session, context, wall=NOW, drained=drained)
+    drain = partial(spool.drain_deliveries, tmp_path, ledger.session, context, wall=NOW, drained=drained)
     assert drain() == 3
     assert drain() == 0
-    assert len(segments(tmp_path, pipeline.DELIVERIES)) == 1
+    assert len(segments(tmp_path, spool.DELIVERIES)) == 1
     journal.close()
     drained.clear()  # as a new process would
     assert drain() == 3
-    assert segments(tmp_path, pipeline.DELIVERIES) == []
+    assert segments(tmp_path, spool.DELIVERIES) == []
     assert drained == {}
     assert [row["received_at"] for row in rows(ledger, InboxRow)] == [payloads.RECEIVED] * 2
     assert ingest(ledger) == [Ingested.CHANGED] * 2
@@ -238,26 +248,67 @@ def test_a_journalled_line_that_no_inbox_can_hold_becomes_a_dead_letter_and_hold
     lines = [
         b"not a delivery",
         b'{"shop": "x"}',
-        pipeline.delivery_line(new_id(), shop.brand_id, "standard", good),
-        pipeline.delivery_line(shop.id, shop.brand_id, "no such platform", good),
-        pipeline.delivery_line(shop.id, shop.brand_id, "standard", good),
+        spool.delivery_line(new_id(), shop.brand_id, "standard", good),
+        spool.delivery_line(shop.id, shop.brand_id, "no such platform", good),
+        spool.delivery_line(shop.id, shop.brand_id, "standard", good),
     ]
-    journal = Journal(tmp_path, pipeline.DELIVERIES)
+    journal = Journal(tmp_path, spool.DELIVERIES)
     for line in lines:
         journal.append_synced(line)
     journal.close()
-    assert pipeline.drain_deliveries(tmp_path, ledger.session, context, wall=NOW, drained={}) == 5
+    assert spool.drain_deliveries(tmp_path, ledger.session, context, wall=NOW, drained={}) == 5
     assert {row["payload"] for row in rows(ledger, DeadLetter)} == set(lines[:4])
     assert states(ledger) == ["pending"]
 
 
+def test_a_journalled_line_that_the_disk_damaged_is_kept_once_and_holds_up_nobody(
+    sqlite_ledger: Ledger, tmp_path: Path
+) -> None:
+    shop = add_shop(sqlite_ledger)
+    journal = Journal(tmp_path, spool.DELIVERIES)
+    for number in (1, 2):
+        delivery = payloads.delivery("standard", payloads.standard_order(id=str(number)), delivery_id=f"d{number}")
+        journal.append_synced(spool.delivery_line(shop.id, shop.brand_id, "standard", delivery))
+    (segment,) = segments(tmp_path, spool.DELIVERIES)
+    segment.write_bytes(segment.read_bytes().replace(b"standard", b"Standard", 1))
+    drained: dict[Path, int] = {}
+    drain = partial(spool.drain_deliveries, tmp_path, sqlite_ledger.session, context, wall=NOW)
+    assert [drain(drained=drained), drain(drained=drained), drain(drained={})] == [1, 0, 1]
+    journal.close()
+    (letter,) = rows(sqlite_ledger, DeadLetter)
+    assert b"Standard" in letter["payload"]
+    assert states(sqlite_ledger) == ["pending"]
+
+
+def test_a_journalled_line_at_which_we_fail_becomes_a_dead_letter_and_holds_up_nobody(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = add_shop(ledger)
+    monkeypatch.setattr("tracker.platforms.standard.topic", lambda delivery: delivery.headers["x-topic"])
+    good = payloads.delivery("standard", payloads.standard_order(), headers={"x-topic": "orders"})
+    bad = payloads.delivery("standard", payloads.standard_order())
+    lines = [spool.delivery_line(shop.id, shop.brand_id, "standard", delivery) for delivery in (bad, good)]
+    lines.insert(1, lines[0].replace(b'"headers":{', b'"headers":[{').replace(b'},"body"', b'}],"body"'))
+    journal = Journal(tmp_path, spool.DELIVERIES)
+    for line in lines:
+        journal.append_synced(line)
+    drain = partial(spool.drain_deliveries, tmp_path, ledger.session, context, wall=NOW)
+    assert drain(drained={}) == 3
+    journal.close()
+    assert drain(drained={}) == 3
+    assert len(rows(ledger, DeadLetter)) == 2
+    assert {row["payload"] for row in rows(ledger, DeadLetter)} == set(lines[:2])
+    assert any("KeyError at " in row["error"] for row in rows(ledger, DeadLetter))
+    assert states(ledger) == ["pending"]
+
+
 def test_a_journal_is_kept_while_the_ledger_does_not_answer(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, pipeline.DELIVERIES)
+    journal = Journal(tmp_path, spool.DELIVERIES)
     delivery = Delivery({}, payloads.body(payloads.standard_order()), NOW)
-    journal.append_synced(pipeline.delivery_line(new_id(), new_id(), "standard", delivery))
+    journal.append_synced(spool.delivery_line(new_id(), new_id(), "standard", delivery))
     journal.close()
     engine = open_database("postgresql+psycopg://nobody@127.0.0.1:1/nowhere", wait=0.5)
     with pytest.raises(Unavailable):
-        pipeline.drain_deliveries(tmp_path, sessions(engine), context, wall=NOW, drained={})
+        spool.drain_deliveries(tmp_path, sessions(engine), context, wall=NOW, drained={})
     engine.dispose()
-    assert len(segments(tmp_path, pipeline.DELIVERIES)) == 1
+    assert len(segments(tmp_path, spool.DELIVERIES)) == 1

@@ -34,7 +34,7 @@ from tests.intake import (
     states,
     wait_for,
 )
-from tracker import pipeline, queue
+from tracker import pipeline, queue, spool
 from tracker.ledger.database import is_postgresql, open_database
 from tracker.ledger.tables import Counter, InboxRow, OrderRow, Shop, ShopSecret
 from tracker.settings import Settings
@@ -351,7 +351,7 @@ def locked(ledger: Ledger) -> Iterator[None]:
 
 def journalled(ledger: Ledger, settings: Settings) -> int:
     """Bring the journal's deliveries into the inbox; how many there were."""
-    return pipeline.drain_deliveries(settings.journal_folder, ledger.session, context, wall=now(), drained={})
+    return spool.drain_deliveries(settings.journal_folder, ledger.session, context, wall=now(), drained={})
 
 
 def test_while_the_ledger_is_locked_deliveries_go_to_the_journal_and_are_thanked_for(
@@ -367,6 +367,21 @@ def test_while_the_ledger_is_locked_deliveries_go_to_the_journal_and_are_thanked
         assert client.post(shop.path, **sent(shop, b"{}", delivery_id="d9")).status_code == 400
     assert journalled(ledger, settings) == 9
     assert sorted(states(ledger)) == ["pending"] * 9 + ["quarantined"]
+
+
+def test_an_error_of_ours_is_not_the_shops_and_the_delivery_is_on_the_disk(
+    client: FlaskClient, ledger: Ledger, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = add_shop(ledger)
+    with monkeypatch.context() as patch:
+        patch.setattr("tracker.platforms.standard.topic", lambda *_: 1 / 0)
+        answer = client.post(shop.path, **sent(shop))
+        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+        patch.setattr("tracker.platforms.standard.verify", lambda *_: 1 / 0)
+        assert client.post(shop.path, **sent(shop)).status_code == 503
+    assert states(ledger) == []
+    assert journalled(ledger, settings) == 1
+    assert states(ledger) == ["pending"]
 
 
 def test_a_database_that_accepts_and_never_answers_is_not_waited_for(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from traceback import extract_tb
+
 
 class TrackerError(Exception):
     """An error with a message that a person can act on. Never carries a secret or personal data."""
@@ -51,3 +54,10 @@ class Unavailable(TrackerError):
 
     permanent = False
     status = 503
+
+
+def place_of(error: BaseException) -> str:
+    """The kind of an error and where in our code it arose. Not its text, which may hold what nobody should read."""
+    frames = [frame for frame in extract_tb(error.__traceback__) if "tracker" in Path(frame.filename).parts]
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"

@@ -5,20 +5,15 @@ Every function here is one transaction, safe to repeat, and leaves the ledger ei
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
-from traceback import extract_tb
 from typing import cast
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from tracker import failpoints, journal, log, plugins
+from tracker import failpoints, log, plugins
 from tracker.agents import look
 from tracker.domain.agents import HIDDEN_LOAD, Agent, is_hidden_load
 from tracker.domain.clicks import decode
@@ -26,13 +21,12 @@ from tracker.domain.credits import ModelCredits, credit, receipt
 from tracker.domain.deliveries import Delivery, Platform, Redaction, ShopContext
 from tracker.domain.ids import derived_id
 from tracker.domain.journeys import judge
-from tracker.errors import BadPayload, Unavailable
+from tracker.errors import BadPayload, Unavailable, place_of
 from tracker.ledger import clicks, credits, due, inbox, journeys, orders
 from tracker.ledger.database import writing
 from tracker.plugins import discover
 
 CLICKS = "clicks"  # the journal of this host that every answered click is in first
-DELIVERIES = "deliveries"  # the journal of this host that takes deliveries in while SQL is down
 
 # --- clicks -----------------------------------------------------------------------------------------------------------
 
@@ -162,42 +156,8 @@ def ingest_delivery(
     except Exception as error:
         log.error("delivery_failed", exc=error, delivery=delivery_id)
         with writing(sessions) as session:
-            inbox.put_off(session, delivery_id, error=_place_of(error), wall=wall)
+            inbox.put_off(session, delivery_id, error=place_of(error), wall=wall)
         return Ingested.FAILED
-
-
-def delivery_line(shop_id: str, brand_id: str, platform: str, delivery: Delivery) -> bytes:
-    """A verified delivery as one line, for the journal that takes it in while SQL is down."""
-    fields = {
-        "shop": shop_id,
-        "brand": brand_id,
-        "platform": platform,
-        "headers": dict(delivery.headers),
-        "body": b64encode(delivery.body).decode(),
-        "received_at": delivery.received_at.isoformat(),
-    }
-    return json.dumps(fields, separators=(",", ":")).encode()
-
-
-def drain_deliveries(
-    folder: Path, sessions: sessionmaker[Session], contexts: Contexts, *, wall: datetime, drained: dict[Path, int]
-) -> int:
-    """Bring the deliveries of this host's journal into the inbox and drop its finished segments; how many there were.
-
-    `drained` remembers how far each segment is read, between calls of one process; without it all is read again, and
-    nothing is doubled. A line that no inbox can hold becomes a dead letter. Raises Unavailable.
-    """
-    count = 0
-    for segment in journal.segments(folder, DELIVERIES):
-        finished = not journal.is_open(segment)
-        for offset, line in journal.read(segment, drained.get(segment, 0), on_damage=_damaged):
-            _drain_line(sessions, line, contexts, wall)
-            drained[segment] = offset
-            count += 1
-        if finished:
-            journal.drop(segment)
-            drained.pop(segment, None)
-    return count
 
 
 def _platform(name: str) -> Platform:
@@ -213,7 +173,7 @@ def _unreadable(platform: Platform, delivery: Delivery, context: ShopContext) ->
     except BadPayload as error:
         return str(error)
     except Exception as error:
-        log.error("delivery_not_understood", exc=error, where=_place_of(error))
+        log.error("delivery_not_understood", exc=error, where=place_of(error))
     return None
 
 
@@ -252,7 +212,8 @@ def _says_the_same(platform: Platform, first: bytes | None, delivery: Delivery, 
         return False
     try:
         return platform.parse(replace(delivery, body=first), context) == platform.parse(delivery, context)
-    except BadPayload:
+    except Exception as error:
+        log.error("delivery_not_compared", exc=error, where=place_of(error))
         return False
 
 
@@ -295,41 +256,6 @@ def _forget(session: Session, home: orders.Home, delivery_id: str, redaction: Re
             now=now,
         )
     inbox.blank(session, [delivery_id])
-
-
-def _drain_line(sessions: sessionmaker[Session], line: bytes, contexts: Contexts, wall: datetime) -> None:
-    try:
-        fields = json.loads(line)
-        delivery = Delivery(
-            headers=fields["headers"],
-            body=b64decode(fields["body"]),
-            received_at=datetime.fromisoformat(fields["received_at"]),
-        )
-        shop_id, brand_id, platform = fields["shop"], fields["brand"], fields["platform"]
-    except (ValueError, KeyError, TypeError) as error:
-        _bury(sessions, line, f"no delivery: {type(error).__name__}", wall)
-        return
-    try:
-        receive_delivery(sessions, shop_id, platform, delivery, contexts(brand_id), wall=wall)
-    except (KeyError, SQLAlchemyError) as error:
-        log.error("journalled_delivery_refused", exc=error, shop=shop_id)
-        _bury(sessions, line, f"the inbox refused it: {_place_of(error)}", wall)
-
-
-def _bury(sessions: sessionmaker[Session], payload: bytes, error: str, wall: datetime) -> None:
-    with writing(sessions) as session:
-        inbox.bury(session, DELIVERIES, payload, error, wall)
-
-
-def _damaged(offset: int) -> None:
-    log.error("delivery_line_damaged", offset=offset)
-
-
-def _place_of(error: BaseException) -> str:
-    """The kind of an error and where in our code it arose. Not its text, which may hold what nobody should read."""
-    frames = [frame for frame in extract_tb(error.__traceback__) if "tracker" in Path(frame.filename).parts]
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
 
 
 def attribute_order(factory: sessionmaker[Session], order_id: str, now: datetime) -> bool:

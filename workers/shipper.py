@@ -26,7 +26,7 @@ from threading import Event
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracker import failpoints, journal, log, pipeline, queue, stream
+from tracker import failpoints, journal, log, pipeline, queue, spool, stream
 from tracker.errors import Conflict, Unavailable
 from tracker.ledger import inbox
 from tracker.ledger.clicks import line_id, missing_clicks
@@ -216,11 +216,11 @@ class Shipper:
 
     def _drain_deliveries(self) -> None:
         wall = self.hands.clock.wall()
-        if pipeline.drain_deliveries(
+        if spool.drain_deliveries(
             self.folder, self.hands.sessions, self.hands.shop_context, wall=wall, drained=self._drained
         ):
             queue.ring(self.hands.hasty_redis, queue.ORDERS, queue.INGEST)
-        for name in (pipeline.CLICKS, pipeline.DELIVERIES):
+        for name in (pipeline.CLICKS, spool.DELIVERIES):
             journal.sweep(self.folder, name)
 
     def _tell_losses(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Insert, Row, Select, Table, bindparam, func, or_, select, update
@@ -22,6 +22,8 @@ from tracker.domain.deliveries import Delivery
 from tracker.domain.ids import new_id
 from tracker.ledger.database import is_postgresql
 from tracker.ledger.tables import Base, Brand, Counter, DeadLetter, InboxRow, Shop, ShopSecret
+
+SOURCE = "deliveries"  # of the dead letters that no inbox could hold
 
 LONGEST_KEY = 200
 LONGEST_TOPIC = 100
@@ -336,9 +338,10 @@ def naming(session: Session, shop_ids: Collection[str], traces: Collection[str],
     return [row.id for row in rows if any(trace in (row.body or b"").lower() for trace in wanted)]
 
 
-def bury(session: Session, source: str, payload: bytes, error: str, wall: datetime) -> None:
-    """Keep what no inbox can hold, whole, with the reason."""
-    row = {"id": new_id(), "source": source, "payload": payload, "error": error[:LONGEST_ERROR], "at": wall}
+def bury(session: Session, payload: bytes, error: str, wall: datetime) -> None:
+    """Keep what no inbox can hold, whole, with the reason; the same again is nothing."""
+    name = blake2b(payload, digest_size=16).hexdigest()
+    row = {"id": name, "source": SOURCE, "payload": payload, "error": error[:LONGEST_ERROR], "at": wall}
     _insert(session, DeadLetter, row)
 
 

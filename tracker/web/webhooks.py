@@ -23,7 +23,7 @@ from flask import Response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from tracker import failpoints, log, pipeline, plugins, queue
+from tracker import failpoints, log, pipeline, plugins, queue, spool
 from tracker.domain.deliveries import Delivery, Platform
 from tracker.errors import BadSignature, Unavailable
 from tracker.journal import Journal
@@ -75,7 +75,7 @@ class Door:
         self._wiring = wiring
         self._sql = _Patience()
         self._shops = Shops(self._known_shops, wiring.settings.state, wiring.settings.secret_key)
-        self._journal = Journal(wiring.settings.journal_folder, pipeline.DELIVERIES)
+        self._journal = Journal(wiring.settings.journal_folder, spool.DELIVERIES)
         self._bell = queue.Doorbell(wiring.hasty_redis)
         self._notes = _Notes()
 
@@ -95,7 +95,7 @@ class Door:
         delivery = Delivery(_headers(platform), body, self._wiring.clock.now())
         try:
             return self._admit(platform, token, delivery)
-        except (Unavailable, OSError) as error:
+        except Exception as error:
             log.error("delivery_not_kept", exc=error)
             return _reply(503)
 
@@ -137,7 +137,10 @@ class Door:
         return _Signed(shop, delivery, shop.secrets[index].id)
 
     def _keep(self, signed: _Signed) -> pipeline.Received:
-        """Into the inbox, or into the journal where SQL does not answer. Raises OSError where neither takes it."""
+        """Into the inbox, or into the journal where SQL does not answer. Raises OSError where neither takes it.
+
+        An error of ours is raised too, with the delivery in the journal: not every shop asks a second time.
+        """
         shop, wall = signed.shop, self._wiring.clock.wall()
         context = self._wiring.shop_context(shop.brand_id)
         due = signed.secret_id if self._notes.secret_due(signed.secret_id) else None
@@ -154,12 +157,19 @@ class Door:
         try:
             received = self._sql.ask(receive)
         except Unavailable:
-            self._journal.append_synced(pipeline.delivery_line(shop.id, shop.brand_id, shop.platform, signed.delivery))
+            self._append(signed)
             readable = pipeline.is_readable(shop.platform, signed.delivery, context)
             return pipeline.Received.NEW if readable else pipeline.Received.UNREADABLE
+        except Exception:
+            self._append(signed)
+            raise
         if received is pipeline.Received.NEW:
             self._bell.ring(queue.ORDERS, queue.INGEST)
         return received
+
+    def _append(self, signed: _Signed) -> None:
+        shop = signed.shop
+        self._journal.append_synced(spool.delivery_line(shop.id, shop.brand_id, shop.platform, signed.delivery))
 
     def _known_shops(self, token: str | None) -> list[inbox.KnownShop]:
         def read() -> list[inbox.KnownShop]:
