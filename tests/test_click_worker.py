@@ -194,6 +194,19 @@ def test_only_the_click_that_the_ledger_refuses_becomes_a_dead_letter(redis: Red
     assert stream.backlog(redis).drained
 
 
+def test_a_refused_click_is_buried_by_its_own_line_though_another_names_its_id(redis: Redis, books: Ledger) -> None:
+    poison = click(slug="poison")
+    imitator = click(sub_ids={"sub1": poison.id})
+    stream.ensure_group(redis)
+    ship(redis, imitator, poison)
+    with refusing(books, "poison"):
+        step(worker(redis, books))
+
+    [letter] = letters(books)
+    assert (letter.id, letter.payload) == (poison.id, encode(poison))
+    assert recorded(books) == {imitator.id}
+
+
 def test_a_click_refused_alone_is_condemned_only_once_another_has_passed(redis: Redis, books: Ledger) -> None:
     poison, healthy = click(slug="poison"), click()
     stream.ensure_group(redis)

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from tracker import failpoints, log, pipeline, stream
 from tracker.clock import Clock
 from tracker.errors import Unavailable
+from tracker.ledger.clicks import line_id
 from tracker.pipeline import Judged
 from tracker.wiring import Wiring
 from workers import heartbeat, wiring
@@ -157,7 +158,7 @@ class ClickWorker:
             return False
         if error := self._refusal(suspect):
             log.error("click_refused", exc=error, click=click_id)
-            line = next(line for entry in batch.entries for line in entry.payloads if click_id.encode() in line)
+            line = next(line for entry in batch.entries for line in entry.payloads if line_id(line) == click_id)
             reason = f"the ledger refuses it: {type(error).__name__}"
             pipeline.bury_click(self.sessions, line, reason, self.clock.wall())
         del self._suspected[click_id]
