@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
 from tests.conftest import NOW, Ledger
 from tracker.errors import BadSetting
@@ -36,6 +37,13 @@ def test_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="tracker up"):
         schema.check(engine, demo=False)
     engine.dispose()
+
+
+def test_a_failing_statement_does_not_tell_its_parameters(ledger: Ledger) -> None:
+    with pytest.raises(DBAPIError) as failed, ledger.session() as session:
+        session.execute(text("SELECT * FROM nowhere WHERE email = :email"), {"email": "camille@example.com"})
+    assert "nowhere" in str(failed.value)
+    assert "camille" not in str(failed.value)
 
 
 def test_a_time_comes_back_as_the_same_moment_in_utc_and_sorts(ledger: Ledger) -> None:

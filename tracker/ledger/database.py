@@ -32,17 +32,19 @@ def open_database(url: str, *, wait: float = 10.0, pool_size: int = 5) -> Engine
     """An engine for `url`. `wait` is how many seconds a statement may wait for a lock or a connection.
 
     SQLite runs in WAL with `synchronous=FULL`: what is committed survives a power cut. Every transaction that writes
-    begins IMMEDIATE (see `writing`), so that two writers queue instead of failing halfway.
+    begins IMMEDIATE (see `writing`), so that two writers queue instead of failing halfway. The text of an error never
+    holds a statement's parameters: bodies and addresses would end in logs.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": wait}, pool_size=pool_size)
+        engine = create_engine(parsed, connect_args={"timeout": wait}, pool_size=pool_size, hide_parameters=True)
         _prepare_sqlite(engine)
         return engine
     return create_engine(
         parsed,
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=wait,
