@@ -98,10 +98,11 @@ def test_a_damaged_line_is_told_and_skipped(clicks: Journal, tmp_path: Path) -> 
     content = segment.read_bytes()
     for spoilt in (b"twO", b"\0\0\0", b"t\xffo"):
         segment.write_bytes(content.replace(b"two", spoilt))
-        damaged: list[int] = []
-        found = [payload for _, payload in journal.read(segment, on_damage=damaged.append)]
+        damaged: list[tuple[int, bytes]] = []
+        told = lambda *damage: damaged.append(damage)  # noqa: E731, B023
+        found = [payload for _, payload in journal.read(segment, on_damage=told)]
         assert found == [b"one", b"three"]
-        assert damaged == [len(content) - len(b"%08x three\n" % 0)]
+        assert damaged == [(len(content) - len(b"%08x three\n" % 0), content.splitlines()[1][:9] + spoilt)]
 
 
 def test_a_segment_is_named_host_boot_pid_sequence(clicks: Journal, tmp_path: Path) -> None:

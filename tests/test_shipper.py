@@ -20,7 +20,7 @@ from tracker.clock import Clock
 from tracker.domain.clicks import RawClick, encode
 from tracker.errors import Conflict
 from tracker.journal import Journal
-from tracker.ledger.tables import Click, Counter
+from tracker.ledger.tables import Click, Counter, DeadLetter
 from tracker.settings import Settings
 from tracker.wiring import Wiring
 from workers import shipper as shipping
@@ -60,10 +60,12 @@ def segments(hands: Wiring) -> list[Path]:
     return journal.segments(hands.settings.journal_folder, pipeline.CLICKS)
 
 
-def grown_old(hands: Wiring) -> None:
-    """The grace time has passed for every segment."""
-    for path in segments(hands):
-        os.utime(path, (time.time() - 3600, time.time() - 3600))
+def grown_old(shipper: Shipper) -> None:
+    """The grace time has passed for every segment that was found wholly in the ledger."""
+    shipper.turn()
+    for state in shipper.segments.values():
+        if state.done_at is not None:
+            state.done_at -= 3600
 
 
 def work(hands: Wiring) -> None:
@@ -87,7 +89,7 @@ def test_what_the_journal_holds_reaches_the_ledger_and_then_leaves_the_disk(ship
     shipper.turn()
     work(hands)
     assert recorded(hands) == {one.id for one in clicks}
-    grown_old(hands)
+    grown_old(shipper)
     shipper.turn()
     assert segments(hands) == []
 
@@ -95,7 +97,7 @@ def test_what_the_journal_holds_reaches_the_ledger_and_then_leaves_the_disk(ship
 def test_a_segment_stays_while_the_ledger_lacks_one_of_its_clicks(shipper: Shipper, hands: Wiring) -> None:
     written(hands)
     shipper.turn()
-    grown_old(hands)
+    grown_old(shipper)
     shipper.turn()
     assert len(segments(hands)) == 1
 
@@ -108,11 +110,22 @@ def test_a_segment_stays_for_the_grace_time(shipper: Shipper, hands: Wiring) -> 
     assert len(segments(hands)) == 1
 
 
+def test_the_grace_time_begins_when_the_ledger_was_found_to_have_all(shipper: Shipper, hands: Wiring) -> None:
+    written(hands)
+    (path,) = segments(hands)
+    os.utime(path, (0, 0))
+    shipper.turn()
+    work(hands)
+    shipper.turn()
+    shipper.turn()
+    assert segments(hands) == [path]
+
+
 def test_a_segment_stays_while_its_writer_lives(shipper: Shipper, hands: Wiring) -> None:
     clicks, book = written(hands, close=False)
     shipper.turn()
     work(hands)
-    grown_old(hands)
+    grown_old(shipper)
     shipper.turn()
     assert len(segments(hands)) == 1
     late = click(at=NOW)
@@ -185,15 +198,34 @@ def test_a_restarted_shipper_ships_twice_and_nothing_is_doubled(shipper: Shipper
 
 
 def test_a_full_stream_is_not_filled_further(shipper: Shipper, hands: Wiring, settings: Settings) -> None:
-    entries = settings.stream_pause_length // stream.BATCH + 1
-    pipe = hands.redis.pipeline(transaction=False)
-    for _ in range(entries):
-        pipe.xadd(stream.STREAM, {"c": "x"})
-    pipe.execute()
+    entries = fill(hands.redis, settings)
     written(hands)
     shipper.turn()
     assert shipper.paused
     assert in_stream(hands.redis) == entries
+
+
+def test_a_full_stream_is_not_filled_by_shipping_again_either(
+    shipper: Shipper, hands: Wiring, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "_LONG_ENOUGH", -1.0)
+    written(hands)
+    shipper.turn()
+    fill(hands.redis, settings)
+    for _ in range(3):
+        shipper.turn()
+    assert shipper.paused
+    assert shipper.shipped_again == 0
+
+
+def fill(redis: Redis, settings: Settings) -> int:
+    """As many entries as the stream may hold, and one; how many that is."""
+    entries = settings.stream_pause_length // stream.BATCH + 1
+    pipe = redis.pipeline(transaction=False)
+    for _ in range(entries):
+        pipe.xadd(stream.STREAM, {"c": "x"})
+    pipe.execute()
+    return entries
 
 
 def test_a_torn_last_line_does_not_hold_its_segment_for_ever(shipper: Shipper, hands: Wiring) -> None:
@@ -203,7 +235,7 @@ def test_a_torn_last_line_does_not_hold_its_segment_for_ever(shipper: Shipper, h
         file.write(b"0badc0de a line that a power cut to")
     shipper.turn()
     work(hands)
-    grown_old(hands)
+    grown_old(shipper)
     shipper.turn()
     assert recorded(hands) == {one.id for one in clicks}
     assert segments(hands) == []
@@ -218,10 +250,41 @@ def test_a_damaged_line_is_told_once_wherever_it_stands_and_holds_nothing_up(shi
         shipper.turn()
     assert shipper.damaged == 2
     work(hands)
-    grown_old(hands)
+    grown_old(shipper)
+    letters = dead_letters(hands)
+    assert set(letters) == {b"00000000" + first[8:-1], third[:-9] + b"00000000"}
+    assert set(letters.values()) == {("clicks", "damaged line")}
+    grown_old(shipper)
     shipper.turn()
     assert recorded(hands) == {clicks[1].id}
     assert segments(hands) == []
+
+
+def test_a_segment_of_damaged_lines_alone_waits_until_they_are_kept(
+    shipper: Shipper, hands: Wiring, settings: Settings
+) -> None:
+    fill(hands.redis, settings)
+    written(hands, 1)
+    (path,) = segments(hands)
+    path.write_bytes(b"00000000" + path.read_bytes()[8:])
+    for _ in range(2):
+        grown_old(shipper)
+        shipper.turn()
+    assert segments(hands) == [path]
+    hands.redis.flushall()
+    for _ in range(2):
+        grown_old(shipper)
+        shipper.turn()
+    assert segments(hands) == []
+    assert len(dead_letters(hands)) == 1
+
+
+def dead_letters(hands: Wiring) -> dict[bytes, tuple[str, str]]:
+    """Source and reason by payload."""
+    with hands.sessions() as session:
+        return {
+            letter.payload: (letter.source, letter.error) for letter in session.execute(select(DeadLetter)).scalars()
+        }
 
 
 def test_losses_are_told_to_the_ledger_once(shipper: Shipper, hands: Wiring) -> None:
@@ -235,6 +298,24 @@ def test_losses_are_told_to_the_ledger_once(shipper: Shipper, hands: Wiring) -> 
     shipper.turn()
     with hands.sessions() as session:
         assert session.execute(select(Counter.value).where(Counter.name.like("clicks_lost:%"))).scalars().all() == [2]
+
+
+def test_losses_of_every_process_and_journal_are_told_however_long_the_host_s_name(
+    shipper: Shipper, hands: Wiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_writer", lambda: f"{'h' * 90}-0-1")
+    books = [Journal(hands.settings.journal_folder, name) for name in ("clicks", "clicks", "deliveries")]
+    for book in books:
+        book.lost()
+        book.close()
+    shipper.turn()
+    with hands.sessions() as session:
+        counts = session.execute(select(Counter.name, Counter.value).order_by(Counter.name)).all()
+    assert [(name.partition(":")[0], value) for name, value in counts] == [
+        ("clicks_lost", 1),
+        ("clicks_lost", 1),
+        ("deliveries_lost", 1),
+    ]
 
 
 def test_without_a_ledger_clicks_go_on_to_redis(

@@ -208,12 +208,12 @@ def is_open(segment: Path) -> bool:
 
 
 def read(
-    segment: Path, offset: int = 0, *, on_damage: Callable[[int], None] | None = None
+    segment: Path, offset: int = 0, *, on_damage: Callable[[int, bytes], None] | None = None
 ) -> Iterator[tuple[int, bytes]]:
     """The whole valid lines from `offset` on, each with the offset after it; a tail without its end is not yielded.
 
-    A whole line whose checksum is wrong is skipped, after `on_damage(offset after it)`. `offset` must be 0 or an offset
-    that came from here.
+    A whole line whose checksum is wrong is skipped, after `on_damage(offset after it, the line as it stands)`. `offset`
+    must be 0 or an offset that came from here.
     """
     with segment.open("rb") as file:
         file.seek(offset)
@@ -225,7 +225,7 @@ def read(
             if line[:9] == b"%08x " % crc32(payload):
                 yield offset, payload
             elif on_damage is not None:
-                on_damage(offset)
+                on_damage(offset, line[:-1])
 
 
 def drop(segment: Path) -> None:

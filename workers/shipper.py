@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tracker import failpoints, journal, log, pipeline, queue, spool, stream
 from tracker.errors import Conflict, Unavailable
 from tracker.ledger import inbox
-from tracker.ledger.clicks import line_id, missing_clicks
+from tracker.ledger.clicks import bury_damaged, line_id, missing_clicks
 from tracker.ledger.database import writing
 from tracker.links import Snapshot
 from tracker.wiring import Wiring
@@ -56,6 +56,7 @@ class Segment:
     verified: int = 0
     pause: float = 0.0
     again_at: float = 0.0
+    done_at: float | None = None  # since when nobody writes it any more and all of it is in SQL
 
 
 @dataclass(slots=True)
@@ -149,7 +150,8 @@ class Shipper:
 
     def _ship_segment(self, path: Path, state: Segment) -> bool:
         size, damaged = _size(path), list[int]()
-        lines = list(islice(journal.read(path, state.shipped, on_damage=damaged.append), _LINES))
+        reading = journal.read(path, state.shipped, on_damage=lambda offset, _: damaged.append(offset))
+        lines = list(islice(reading, _LINES))
         if lines:
             stream.ship(self.hands.redis, [payload for _, payload in lines])
             failpoints.reached("shipper.shipped")
@@ -180,20 +182,32 @@ class Shipper:
         acknowledged by then was committed."""
         drained = stream.backlog(self.hands.redis).drained
         while state.verified < state.shipped:
-            lines = [one for one in islice(journal.read(path, state.verified), _LINES) if one[0] <= state.shipped]
+            damaged = list[tuple[int, bytes]]()
+            reading = journal.read(path, state.verified, on_damage=lambda *damage: damaged.append(damage))  # noqa: B023
+            lines = [one for one in islice(reading, _LINES) if one[0] <= state.shipped]
             with self.hands.sessions() as session:
                 missing = set(missing_clicks(session, [line_id(payload) for _, payload in lines]))
             lost = [payload for _, payload in lines if line_id(payload) in missing]
             if lost:
                 self._ship_again(state, lost, drained=drained)
                 return
-            state.verified = lines[-1][0] if lines else state.shipped
+            verified = lines[-1][0] if lines else state.shipped
+            self._bury([line for offset, line in damaged if offset <= verified])
+            state.verified = verified
             state.pause = 0.0
+
+    def _bury(self, damaged: list[bytes]) -> None:
+        """Keep damaged lines, whole, where people see them: their segment will go."""
+        if not damaged:
+            return
+        with writing(self.hands.sessions) as session:
+            for line in damaged:
+                bury_damaged(session, line, self.hands.clock.wall())
 
     def _ship_again(self, state: Segment, lost: list[bytes], *, drained: bool) -> None:
         now = time.monotonic()
         waited = now - state.shipped_at
-        if now < state.again_at or not (drained or waited > _LONG_ENOUGH):
+        if self.paused or now < state.again_at or not (drained or waited > _LONG_ENOUGH):
             return
         if state.again_at:  # a first absence may be a click between two looks; it has had a pause to arrive
             stream.ship(self.hands.redis, lost)
@@ -204,10 +218,12 @@ class Shipper:
         state.again_at = now + state.pause
 
     def _let_go(self, path: Path, state: Segment) -> None:
-        """Drop a segment that nobody writes any more, all of whose lines are in SQL, after the grace time."""
-        if journal.is_open(path) or time.time() - path.stat().st_mtime < self.hands.settings.journal_grace:
-            return
-        if next(journal.read(path, state.verified), None) is None:
+        """Drop a segment that nobody writes any more once all its lines have been in SQL for the grace time."""
+        if state.done_at is None:
+            if journal.is_open(path) or _has_lines(path, state.verified):
+                return
+            state.done_at = time.monotonic()
+        if time.monotonic() - state.done_at >= self.hands.settings.journal_grace:
             failpoints.reached("shipper.before_drop")
             journal.drop(path)
             del self.segments[path]
@@ -226,12 +242,13 @@ class Shipper:
     def _tell_losses(self) -> None:
         """Bring the counts of lines that the disk refused to SQL, one a process: telling twice is telling once."""
         host = socket.gethostname()
-        for path, count in journal.losses(self.folder, pipeline.CLICKS).items():
-            gone = not journal.is_open(path)
-            with writing(self.hands.sessions) as session:
-                inbox.set_count(session, f"clicks_lost:{path.stem}"[:80], host, count, self.hands.clock.wall())
-            if gone:
-                path.unlink(missing_ok=True)
+        for name in (pipeline.CLICKS, spool.DELIVERIES):
+            for path, count in journal.losses(self.folder, name).items():
+                gone = not journal.is_open(path)
+                with writing(self.hands.sessions) as session:
+                    inbox.set_count(session, inbox.loss_name(name, path.stem), host, count, self.hands.clock.wall())
+                if gone:
+                    path.unlink(missing_ok=True)
 
     def _keep_snapshot(self) -> None:
         snapshot = Snapshot(self.hands.settings.links_snapshot)
@@ -277,6 +294,13 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _has_lines(path: Path, offset: int) -> bool:
+    """Whether a whole line, be it a damaged one, stands after `offset`."""
+    damaged = list[int]()
+    found = next(journal.read(path, offset, on_damage=lambda after, _: damaged.append(after)), None)
+    return found is not None or bool(damaged)
 
 
 def main() -> None:

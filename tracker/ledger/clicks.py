@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -19,12 +18,12 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 from sqlalchemy import Connection, exc, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from tracker.domain.agents import RULES_VERSION, Agent, Taken, Verdict
 from tracker.domain.clicks import RawClick
 from tracker.domain.ids import ID
+from tracker.ledger.bulk import driver_errors, insert_ignore
 from tracker.ledger.database import among, is_postgresql
 from tracker.ledger.tables import Agent as AgentRow
 from tracker.ledger.tables import Brand, Click, DeadLetter
@@ -114,15 +113,20 @@ def line_id(payload: bytes) -> str:
 
 def bury(session: Session, payload: bytes, error: str, now: datetime) -> None:
     """Keep a click that can never be recorded, whole, with the reason, under the id of its line."""
-    letter = {
-        "id": line_id(payload),
-        "source": SOURCE,
-        "payload": payload,
-        "error": error,
-        "at": now,
-    }
-    insert = postgresql.insert if is_postgresql(session) else sqlite.insert
-    session.execute(insert(DeadLetter).values(letter).on_conflict_do_nothing())
+    _bury(session, line_id(payload), payload, error, now)
+
+
+def _bury(session: Session, id_: str, payload: bytes, error: str, now: datetime) -> None:
+    letter = {"id": id_, "source": SOURCE, "payload": payload, "error": error, "at": now}
+    insert_ignore(session, DeadLetter, [letter])
+
+
+def bury_damaged(session: Session, line: bytes, now: datetime) -> None:
+    """Keep a line that the disk damaged, whole. Under a digest: an id in it may be another click's.
+
+    Burying it again is nothing.
+    """
+    _bury(session, blake2b(line, digest_size=16).hexdigest(), line, "damaged line", now)
 
 
 def _execute(connection: Connection, rows: Sequence[ClickRow]) -> set[str]:
@@ -161,21 +165,9 @@ def _copy(connection: Connection, rows: Sequence[ClickRow]) -> set[str]:
 
 def _copy_into(connection: Connection, table: str, rows: Sequence[ClickRow]) -> None:
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
-    with _driver_errors(), driver.cursor() as cursor, cursor.copy(f"COPY {table} ({_NAMES}) FROM STDIN") as copy:
+    with driver_errors(), driver.cursor() as cursor, cursor.copy(f"COPY {table} ({_NAMES}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
-
-
-@contextmanager
-def _driver_errors() -> Iterator[None]:
-    """Errors of the bare driver as SQLAlchemy's, which `writing` and its callers know."""
-    try:
-        yield
-    except psycopg.Error as error:
-        kinds = ((psycopg.OperationalError, exc.OperationalError), (psycopg.IntegrityError, exc.IntegrityError),
-                 (psycopg.DataError, exc.DataError))  # fmt: skip
-        kind = next((ours for theirs, ours in kinds if isinstance(error, theirs)), exc.DBAPIError)
-        raise kind("COPY", None, error) from error
 
 
 def _add_agents(session: Session, rows: Sequence[ClickRow], agents: Mapping[str, Agent]) -> None:
@@ -189,9 +181,7 @@ def _add_agents(session: Session, rows: Sequence[ClickRow], agents: Mapping[str,
         }
         for id_ in sorted(seen.keys() - known)
     ]  # fmt: skip
-    if fresh:
-        insert = postgresql.insert if is_postgresql(session) else sqlite.insert
-        session.execute(insert(AgentRow).on_conflict_do_nothing(), fresh)
+    insert_ignore(session, AgentRow, fresh)
 
 
 def _count_hours(connection: Connection, fresh: Sequence[ClickRow]) -> None:

@@ -9,25 +9,26 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
 from hashlib import blake2b, sha256
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Insert, Row, Select, Table, bindparam, func, or_, select, update
+from sqlalchemy import CursorResult, Row, Select, Table, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
 from tracker.domain.deliveries import Delivery
 from tracker.domain.ids import new_id
+from tracker.ledger.bulk import insert_ignore
 from tracker.ledger.database import is_postgresql
-from tracker.ledger.tables import Base, Brand, Counter, DeadLetter, InboxRow, Shop, ShopSecret
+from tracker.ledger.tables import Brand, Counter, DeadLetter, InboxRow, Shop, ShopSecret
 
 SOURCE = "deliveries"  # of the dead letters that no inbox could hold
 
 LONGEST_KEY = 200
 LONGEST_TOPIC = 100
 LONGEST_ERROR = 500
+LONGEST_COUNT = 80
 MOST_ATTEMPTS = 12  # about three hours
 
 # Statements that run for every delivery are built once: building one costs ten times what running it does.
@@ -42,6 +43,7 @@ _CLAIM = (
         Shop.platform,
         Shop.brand_id,
         Brand.time_zone,
+        Brand.net_formula,
     )
     .join(Shop, Shop.id == _INBOX.c.shop_id)
     .join(Brand, Brand.id == Shop.brand_id)
@@ -84,6 +86,7 @@ class Claimed:
     platform: str
     brand_id: str
     time_zone: str
+    net_formula: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,7 @@ def keep(
         "received_at": delivery.received_at,
         "due_at": wall,
     }
-    return _insert(session, InboxRow, row)
+    return insert_ignore(session, InboxRow, [row]) == 1
 
 
 def first_body(session: Session, shop_id: str, dedupe_key: str) -> tuple[str, bytes | None]:
@@ -199,6 +202,7 @@ def claim(session: Session, delivery_id: str) -> Claimed | None:
         platform=row.platform,
         brand_id=row.brand_id,
         time_zone=row.time_zone,
+        net_formula=row.net_formula,
     )
 
 
@@ -342,7 +346,7 @@ def bury(session: Session, payload: bytes, error: str, wall: datetime) -> None:
     """Keep what no inbox can hold, whole, with the reason; the same again is nothing."""
     name = blake2b(payload, digest_size=16).hexdigest()
     row = {"id": name, "source": SOURCE, "payload": payload, "error": error[:LONGEST_ERROR], "at": wall}
-    _insert(session, DeadLetter, row)
+    insert_ignore(session, DeadLetter, [row])
 
 
 def used_secret(session: Session, secret_id: str, wall: datetime) -> None:
@@ -370,16 +374,14 @@ def set_count(session: Session, name: str, host: str, value: int, wall: datetime
     )
 
 
-def _insert(session: Session, table: type[Base], row: dict[str, Any]) -> bool:
-    statement = _insertion(table, postgresql=is_postgresql(session))
-    result = session.connection().execute(statement, row, execution_options={"preserve_rowcount": True})
-    return result.rowcount == 1
-
-
-@cache
-def _insertion(table: type[Base], *, postgresql: bool) -> Insert:
-    insert = insert_postgresql if postgresql else insert_sqlite
-    return insert(cast(Table, table.__table__)).on_conflict_do_nothing()
+def loss_name(journal: str, process: str) -> str:
+    """The figure of one process's lines that a journal could not take: two processes never share one."""
+    name = f"{journal}_lost:{process}"
+    return (
+        name
+        if len(name) <= LONGEST_COUNT
+        else f"{journal}_lost:{blake2b(process.encode(), digest_size=16).hexdigest()}"
+    )
 
 
 def _update(session: Session, statement: Any) -> int:
