@@ -1,4 +1,4 @@
-"""Many rows of one table go to the database in one go: COPY on PostgreSQL, `executemany` on SQLite."""
+"""Many rows of one table go to the database in one go: new ones for certain by COPY, others ON CONFLICT DO NOTHING."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any, cast
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Connection, Table, exc, insert, types
+from sqlalchemy import Connection, Insert, Table, exc, insert, types
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
 from tracker.ledger.database import is_postgresql
@@ -28,28 +30,48 @@ def insert_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str,
         session.connection().execute(insert(cast(Table, table.__table__)), list(rows))
 
 
+def insert_ignore(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose keys are not there yet; how many there were."""
+    if not rows:
+        return 0
+    statement = _insertion(table, postgresql=is_postgresql(session))
+    result = session.connection().execute(statement, list(rows), execution_options={"preserve_rowcount": True})
+    return result.rowcount
+
+
+@cache
+def _insertion(table: type[Base], *, postgresql: bool) -> Insert:
+    """Built once a table: building a statement costs ten times what running it does."""
+    insert = insert_postgresql if postgresql else insert_sqlite
+    return insert(cast(Table, table.__table__)).on_conflict_do_nothing()
+
+
 def _copy(connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
     writers = {column: _writer(table, column) for column in rows[0]}
     command = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(table.__tablename__), sql.SQL(", ").join(map(sql.Identifier, writers))
     )
-    with _driver_errors(), driver.cursor() as cursor, cursor.copy(command) as copy:
+    with driver_errors(), driver.cursor() as cursor, cursor.copy(command) as copy:
         for row in rows:
             copy.write_row([write(row[column]) for column, write in writers.items()])
 
 
 @contextmanager
-def _driver_errors() -> Iterator[None]:
+def driver_errors() -> Iterator[None]:
     """Errors of the bare driver as SQLAlchemy's, which `writing` and its callers know."""
     try:
         yield
-    except psycopg.OperationalError as error:
-        raise exc.OperationalError("COPY", None, error) from error
-    except psycopg.IntegrityError as error:
-        raise exc.IntegrityError("COPY", None, error) from error
     except psycopg.Error as error:
-        raise exc.DBAPIError("COPY", None, error) from error
+        kind = next((ours for theirs, ours in _KINDS if isinstance(error, theirs)), exc.DBAPIError)
+        raise kind("COPY", None, error) from error
+
+
+_KINDS = (
+    (psycopg.OperationalError, exc.OperationalError),
+    (psycopg.IntegrityError, exc.IntegrityError),
+    (psycopg.DataError, exc.DataError),
+)
 
 
 @cache

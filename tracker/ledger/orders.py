@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
-    Insert,
     Table,
     and_,
     bindparam,
@@ -26,14 +24,11 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
 from tracker.domain import codes
 from tracker.domain.ids import derived_id, is_id, new_id
 from tracker.domain.orders import (
-    NET_FORMULA,
     Order,
     OrderEvent,
     Snapshot,
@@ -44,9 +39,10 @@ from tracker.domain.orders import (
 )
 from tracker.errors import BadPayload
 from tracker.ledger import inbox
+from tracker.ledger.bulk import insert_ignore
 from tracker.ledger.database import is_postgresql
 from tracker.ledger.due import mark_due
-from tracker.ledger.tables import Base, OrderClick, OrderCode, OrderEventRow, OrderRow, Redaction, Shop
+from tracker.ledger.tables import OrderClick, OrderCode, OrderEventRow, OrderRow, Redaction, Shop
 
 LONGEST_EXTERNAL_ID = 100
 LONGEST_KEY = 200
@@ -110,11 +106,12 @@ _RENEW = (
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Whose order it is, and the time zone whose days count."""
+    """Whose order it is, the time zone whose days count, and the formula of the net value."""
 
     shop_id: str
     brand_id: str
     time_zone: str
+    net_formula: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +184,7 @@ def events_of(session: Session, shop_id: str, external_id: str) -> list[OrderEve
 
 
 def _fold(session: Session, home: Home, row: OrderRowValues, *, now: datetime, wall: datetime) -> bool:
-    order = fold(events_of(session, home.shop_id, row["external_id"]))
+    order = fold(events_of(session, home.shop_id, row["external_id"]), home.net_formula)
     return _write(session, home, row, order, now=now, wall=wall)
 
 
@@ -196,7 +193,7 @@ def _lock(session: Session, home: Home, external_id: str, now: datetime) -> tupl
     key = {"row_id": order_id(home.shop_id, external_id)}
     found = session.connection().execute(_LOCK, key).one_or_none()
     if found is None:
-        _insert(session, OrderRow, [_waiting(home, external_id, now)])
+        insert_ignore(session, OrderRow, [_waiting(home, external_id, now)])
         found = session.connection().execute(_LOCK, key).one()
     return found._asdict(), found.redacted
 
@@ -224,7 +221,7 @@ def _conclusions(order: Order | None, home: Home) -> dict[str, Any]:
         "goods": order.goods if order else 0,
         "refunded": order.refunded if order else 0,
         "net": order.net if order else 0,
-        "net_formula": NET_FORMULA,
+        "net_formula": home.net_formula,
         "placed_at": order.placed_at if order else None,
         "placed_day": order.placed_at.astimezone(ZoneInfo(home.time_zone)).date() if order else None,
         "customer": order.customer if order else None,
@@ -274,7 +271,7 @@ def _add_events(
         }
         for event in events
     ]
-    return _insert(session, OrderEventRow, rows) > 0
+    return insert_ignore(session, OrderEventRow, rows) > 0
 
 
 def _write_clicks(session: Session, row_id: str, click_ids: Iterable[str], *, known: Iterable[str]) -> None:
@@ -284,7 +281,9 @@ def _write_clicks(session: Session, row_id: str, click_ids: Iterable[str], *, kn
             delete(OrderClick).where(OrderClick.order_id == row_id, OrderClick.click_id.in_(gone)),
             execution_options={"synchronize_session": False},
         )
-    _insert(session, OrderClick, [{"order_id": row_id, "click_id": click_id} for click_id in sorted(wanted - there)])
+    insert_ignore(
+        session, OrderClick, [{"order_id": row_id, "click_id": click_id} for click_id in sorted(wanted - there)]
+    )
 
 
 def _write_codes(session: Session, row_id: str, brand_id: str, texts: Iterable[str], *, known: Iterable[str]) -> None:
@@ -295,7 +294,7 @@ def _write_codes(session: Session, row_id: str, brand_id: str, texts: Iterable[s
             execution_options={"synchronize_session": False},
         )
     new = sorted(wanted.keys() - there.keys())
-    _insert(
+    insert_ignore(
         session,
         OrderCode,
         [{"order_id": row_id, "normal": n, "brand_id": brand_id, "text": wanted[n]} for n in new],
@@ -385,7 +384,7 @@ def forget(
     _lock_customers(session, home.brand_id, customers)
     named = {(home.shop_id, external_id[:LONGEST_EXTERNAL_ID]) for external_id in external_ids}
     orders = sorted(named | _orders_of(session, home.brand_id, customers))
-    _insert(session, Redaction, [{"shop_id": shop, "external_id": order, "at": now} for shop, order in orders])
+    insert_ignore(session, Redaction, [{"shop_id": shop, "external_id": order, "at": now} for shop, order in orders])
     deliveries: set[str] = set()
     for shop_id, external_id in orders:
         deliveries |= _forget_order(session, shop_id, external_id)
@@ -397,7 +396,7 @@ def forget(
 def forget_shop(session: Session, home: Home, *, now: datetime) -> Erasure:
     """Take every customer out of one shop's orders and blank its raw bodies; amounts stay. Safe to repeat."""
     known = session.execute(select(OrderRow.external_id).where(OrderRow.shop_id == home.shop_id)).scalars().all()
-    _insert(session, Redaction, [{"shop_id": home.shop_id, "external_id": order, "at": now} for order in known])
+    insert_ignore(session, Redaction, [{"shop_id": home.shop_id, "external_id": order, "at": now} for order in known])
     for external_id in sorted(known):
         _forget_order(session, home.shop_id, external_id)
     return Erasure(orders=len(known), bodies=inbox.blank_shop(session, home.shop_id))
@@ -458,18 +457,3 @@ def _check(event: OrderEvent) -> None:
         raise BadPayload(f"an order's id has 1 to {LONGEST_EXTERNAL_ID} characters")
     if not 0 < len(event.key) <= LONGEST_KEY:
         raise BadPayload(f"an event's key has 1 to {LONGEST_KEY} characters")
-
-
-def _insert(session: Session, table: type[Base], rows: Sequence[dict[str, Any]]) -> int:
-    """Insert the rows whose keys are not there yet; how many there were."""
-    if not rows:
-        return 0
-    statement = _insertion(table, postgresql=is_postgresql(session))
-    result = session.connection().execute(statement, list(rows), execution_options={"preserve_rowcount": True})
-    return result.rowcount
-
-
-@cache
-def _insertion(table: type[Base], *, postgresql: bool) -> Insert:
-    insert = insert_postgresql if postgresql else insert_sqlite
-    return insert(cast(Table, table.__table__)).on_conflict_do_nothing()
