@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -28,7 +28,7 @@ from tracker.domain import codes as promo_codes
 from tracker.domain.ids import derived_id
 from tracker.domain.money import decimal_string, minor_units
 from tracker.domain.orders import NET_FORMULA
-from tracker.ledger import credits, due
+from tracker.ledger import due
 from tracker.ledger.rules import ensure_rule_set, first_rules
 from tracker.ledger.tables import (
     Base,
@@ -36,6 +36,8 @@ from tracker.ledger.tables import (
     Click,
     Code,
     CodeOwner,
+    Credit,
+    CreditSet,
     Link,
     OrderClick,
     OrderCode,
@@ -45,6 +47,7 @@ from tracker.ledger.tables import (
     Shop,
     TrackingHost,
 )
+from tracker.reports import _orders
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 BIRTH = NOON - timedelta(days=700)
@@ -194,8 +197,14 @@ class World:
 
     def credits(self, order_id: str, model: str = "last_click") -> dict[str, str]:
         """Who got what of the order under the model, by name, as decimal strings."""
+        query = (
+            select(Credit.partner_id, Credit.amount, CreditSet.currency)
+            .join(CreditSet, CreditSet.id == Credit.set_id)
+            .where(Credit.order_id == order_id, CreditSet.model == model, CreditSet.sealed.is_(True))
+            .order_by(Credit.position)
+        )
         with self.ledger.session() as session:
-            lines = credits.credits_of(session, [order_id], model)
+            lines = session.execute(query).all()
         amounts: dict[str, int] = {}
         for line in lines:
             name = self.names[line.partner_id]
@@ -203,9 +212,9 @@ class World:
         return {name: decimal_string(amount, lines[0].currency) for name, amount in amounts.items()}
 
     def receipt(self, order_id: str) -> Mapping[str, Any]:
-        """The order's receipt."""
+        """The order's receipt as the product shows it. Raises NotFound, for another brand's order too."""
         with self.ledger.session() as session:
-            return credits.receipt(session, self.brand, order_id)
+            return cast(Mapping[str, Any], _orders.receipt(session, self.brand, order_id)["receipt"])
 
     def lost(self, order_id: str) -> dict[str, str]:
         """The reason why each candidate that is not in the journey is not, by click id or code."""

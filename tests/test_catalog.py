@@ -15,8 +15,10 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests import intake, payloads
 from tests.conftest import NOW, Ledger
 from tests.given import World
+from tracker import pipeline
 from tracker.catalog import Desk, brands, campaigns, codes, links, partners, placements, shops
 from tracker.catalog.brands import BrandChange, BrandView, NewBrand
 from tracker.catalog.campaigns import CampaignChange, NewCampaign
@@ -27,11 +29,12 @@ from tracker.catalog.partners import NewPartner, PartnerChange, PartnerQuery
 from tracker.catalog.placements import NewPlacement, PlacementChange
 from tracker.catalog.shops import NewSecret, NewShop, ShopChange
 from tracker.domain.catalog import Channel, Format, PartnerKind
+from tracker.domain.orders import NetFormula
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.ledger import due
 from tracker.ledger.links import links_version
-from tracker.ledger.rules import rule_set_for
-from tracker.ledger.tables import AttributionDue, Credit, ShopSecret
+from tracker.ledger.rules import Book
+from tracker.ledger.tables import AttributionDue, Credit, CreditSet, Receipt, ShopSecret
 from tracker.sealing import seal
 
 PUBLIC_URL = "https://go.example.com"
@@ -90,7 +93,7 @@ def test_a_brand_begins_with_rule_set_1_and_a_new_version_of_the_links(ledger: L
         before = links_version(session)
     brand = add_brand(ledger)
     with ledger.session() as session:
-        assert rule_set_for(session, brand.id, NOW).version == 1
+        assert Book(session, [brand.id]).at(brand.id, NOW).version == 1
         assert links_version(session) > before
 
 
@@ -174,12 +177,28 @@ def test_what_gives_recorded_days_and_amounts_their_meaning_stays_once_there_are
     world = World(ledger)
     world.order(net="10.00")
     brand = add_brand(ledger, "Second")
+    by_total = NetFormula.TOTAL_LESS_REFUNDS
     with at(ledger, brand) as desk:
-        changed = brands.edit(desk, BrandChange(time_zone="UTC", currency="USD"))
-        assert (changed.time_zone, changed.currency) == ("UTC", "USD")
-    for change in (BrandChange(time_zone="UTC"), BrandChange(currency="USD")):
+        changed = brands.edit(desk, BrandChange(time_zone="UTC", currency="USD", net_formula=by_total))
+        assert (changed.time_zone, changed.currency, changed.net_formula) == ("UTC", "USD", by_total)
+    for change in (BrandChange(time_zone="UTC"), BrandChange(currency="USD"), BrandChange(net_formula=by_total)):
         with ledger.writing() as session, pytest.raises(Conflict, match="cannot change any more"):
             brands.edit(Desk(session, world.brand, NOW, NOW, PUBLIC_URL, SECRET_KEY), change)
+
+
+def test_a_brand_may_credit_all_that_the_buyer_paid(ledger: Ledger) -> None:
+    formula = NetFormula.TOTAL_LESS_REFUNDS
+    brand = add_brand(ledger, net_formula="total-less-refunds_v1")
+    add_code(ledger, brand, add_partner(ledger, brand))
+    shop = intake.add_shop(ledger, brand_id=brand.id)
+    order = payloads.standard_order(goods="71.37", total="93.89", codes=["LEA15"])
+    intake.tell(ledger, shop, order, payloads.standard_refund(amount="10.00"))
+    assert pipeline.attribute_due(ledger.session, 10, NOW) == 1
+    row = intake.the_order(ledger)
+    assert (row["net"], row["net_formula"]) == (8389, formula)
+    assert {(one["net"], one["net_formula"]) for one in intake.rows(ledger, CreditSet)} == {(8389, formula)}
+    (receipt,) = intake.rows(ledger, Receipt)
+    assert (receipt["body"]["order"]["net"], receipt["body"]["order"]["net_formula"]) == ("83.89", formula)
 
 
 def test_null_is_no_value_for_what_must_have_one() -> None:
@@ -254,6 +273,19 @@ def test_a_secret_that_the_platform_cannot_have_given_is_refused(sqlite_ledger: 
     with at(sqlite_ledger, brand) as desk, pytest.raises(BadInput) as caught:
         shops.add(desk, NewShop(platform="stripe", secret="sk_live_0123456789"))
     assert caught.value.field == "secret"
+
+
+def test_a_shop_that_lets_us_choose_its_secret_gets_one_and_it_is_told_once(sqlite_ledger: Ledger) -> None:
+    with at(sqlite_ledger, add_brand(sqlite_ledger)) as desk:
+        made = shops.add(desk, NewShop(platform="standard"))
+        assert isinstance(made, shops.AddedShop)
+        assert made.secret is not None
+        assert made.secret.startswith("whsec_")
+        assert [one.hint for one in made.secrets] == [made.secret[-4:]]
+        assert "secret" not in shops.one(desk, made.id).model_dump()
+        given, waiting = NewShop(platform="standard", secret=made.secret), NewShop(platform="shopify")
+        for wanted in (given, waiting):
+            assert not isinstance(shops.add(desk, wanted), shops.AddedShop)
 
 
 def test_a_shop_is_disabled_once_and_enabled_again(sqlite_ledger: Ledger) -> None:
@@ -367,7 +399,7 @@ def test_a_link_made_before_the_installation_had_a_name_is_published_under_that_
     with at(sqlite_ledger, brand) as desk:
         brands.edit(desk, BrandChange(hosts=("127.0.0.1:8000", "go.example.com")))
     assert add_link(sqlite_ledger, brand, partner).host == "go.example.com"
-    with pytest.raises(Conflict, match="go.example.com/r/lea is a link already"):
+    with pytest.raises(Conflict, match="/r/lea is a link already"):
         add_link(sqlite_ledger, brand, partner, slug="lea")
 
 

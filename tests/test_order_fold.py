@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from tracker.domain.orders import (
     Amounts,
     Change,
     Evidence,
+    NetFormula,
     Order,
     OrderEvent,
     Refund,
@@ -25,7 +27,7 @@ from tracker.domain.orders import (
     change_from_json,
     change_to_json,
     fold,
-    net_of,
+    goods_less_refunds,
     order_event,
 )
 
@@ -93,11 +95,11 @@ CHANGES = st.one_of(
 EVENTS = st.lists(st.builds(at, st.integers(0, 6), CHANGES), max_size=12)
 
 
-@given(EVENTS, st.randoms(use_true_random=False))
-def test_sequence_and_repetition_change_nothing(events: list[OrderEvent], random: object) -> None:
+@given(EVENTS, st.randoms(use_true_random=False), st.sampled_from(NetFormula))
+def test_sequence_and_repetition_change_nothing(events: list[OrderEvent], random: object, formula: str) -> None:
     again = [*events, *events[::2], *events[::3]]
     random.shuffle(again)  # type: ignore[attr-defined]
-    assert fold(again) == fold(events)
+    assert fold(again, formula) == fold(events, formula)
 
 
 @given(EVENTS)
@@ -106,6 +108,14 @@ def test_net_is_never_negative_nor_more_than_the_goods(events: list[OrderEvent])
     if order is not None:
         assert 0 <= order.net <= max(order.goods, 0)
         assert order.refunded >= 0
+
+
+@given(EVENTS)
+def test_a_formula_decides_the_net_value_and_nothing_else(events: list[OrderEvent]) -> None:
+    goods, total = (fold(events, formula) for formula in NetFormula)
+    if goods is not None and total is not None:
+        assert total.net == max(total.total - total.refunded, 0)
+        assert replace(total, net=goods.net) == goods
 
 
 @given(st.builds(at, st.integers(0, 6), CHANGES))
@@ -343,7 +353,7 @@ def test_an_edit_recomputes_and_an_order_of_zero_has_nothing_to_give() -> None:
     ],
 )
 def test_the_net_formula_rounds_half_up_once(goods: int, total: int, refunded: int, net: int) -> None:
-    assert net_of(goods, total, refunded) == net
+    assert goods_less_refunds(goods, total, refunded) == net
 
 
 # --- evidence --------------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from tests.intake import (
 )
 from tracker import pipeline, queue
 from tracker.domain.ids import derived_id
+from tracker.domain.orders import NET_FORMULA
 from tracker.ledger import inbox, orders
 from tracker.ledger.tables import (
     AttributionDue,
@@ -243,7 +244,7 @@ def test_an_order_is_the_same_when_it_is_folded_anew_from_its_events(ledger: Led
     shop = add_shop(ledger)
     tell(ledger, shop, payloads.standard_refund(), payloads.standard_order(codes=["LEA15"], click_ids=[payloads.CLICK]))
     before = [rows(ledger, table) for table in (OrderRow, OrderClick, OrderCode)]
-    home = orders.Home(shop.id, shop.brand_id, "Europe/Paris")
+    home = orders.Home(shop.id, shop.brand_id, "Europe/Paris", NET_FORMULA)
     with ledger.writing() as session:
         assert orders.refold(session, home, "1042", now=NOW, wall=NOW) is False
         for table in (AttributionDue, OrderClick, OrderCode, OrderRow):
@@ -286,7 +287,7 @@ def test_a_forgotten_customer_does_not_come_back_by_a_replay_a_late_update_or_a_
     tell(ledger, shop, redact(1001, 1002), payloads.shopify_order(order_id=1001))
     late = payloads.shopify_order(order_id=1001, updated_at="2026-03-09T09:30:00Z")
     tell(ledger, shop, late, late, payloads.shopify_order(order_id=1002), redact(1001, 1002))
-    home = orders.Home(shop.id, shop.brand_id, "Europe/Paris")
+    home = orders.Home(shop.id, shop.brand_id, "Europe/Paris", NET_FORMULA)
     with ledger.writing() as session:
         orders.refold(session, home, "1001", now=NOW, wall=NOW)
     assert [row["customer"] for row in rows(ledger, OrderRow)] == [None, None]

@@ -219,7 +219,7 @@ def _says_the_same(platform: Platform, first: bytes | None, delivery: Delivery, 
 
 def _ingest(session: Session, claimed: inbox.Claimed, context: ShopContext, now: datetime, wall: datetime) -> Ingested:
     platform = _platform(claimed.platform)
-    home = orders.Home(claimed.shop_id, claimed.brand_id, claimed.time_zone)
+    home = orders.Home(claimed.shop_id, claimed.brand_id, claimed.time_zone, claimed.net_formula)
     try:
         redaction = _redaction(platform, claimed.delivery, context)
         if redaction is not None:

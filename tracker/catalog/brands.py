@@ -13,10 +13,21 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from tracker.catalog import Desk
-from tracker.catalog.fields import Currency, Domain, Host, Input, LandingUrl, Name, Output, TimeZone, omitted
+from tracker.catalog.fields import (
+    Currency,
+    Domain,
+    FormulaField,
+    Host,
+    Input,
+    LandingUrl,
+    Name,
+    Output,
+    TimeZone,
+    omitted,
+)
 from tracker.domain.ids import is_id, new_id
 from tracker.domain.landing import check_landing, is_allowed
-from tracker.domain.orders import NET_FORMULA
+from tracker.domain.orders import NET_FORMULA, NetFormula
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.ledger import catalog
 from tracker.ledger.links import bump_links_version
@@ -35,6 +46,7 @@ class NewBrand(Input):
     name: Name
     time_zone: TimeZone = "Europe/Paris"
     currency: Currency = "EUR"
+    net_formula: FormulaField = NET_FORMULA
     hosts: Hosts = ()
     landing_domains: Domains = ()
     fallback_url: LandingUrl | None = None
@@ -47,6 +59,7 @@ class BrandChange(Input):
     name: Name = omitted()
     time_zone: TimeZone = omitted()
     currency: Currency = omitted()
+    net_formula: FormulaField = omitted()
     hosts: Hosts = omitted()
     landing_domains: Domains = omitted()
     fallback_url: LandingUrl | None = None
@@ -64,7 +77,7 @@ class BrandView(Output):
     landing_domains: list[str]
     fallback_url: str | None
     visitor_cookie: bool
-    net_formula: str
+    net_formula: NetFormula
     created_at: datetime
 
 
@@ -85,7 +98,7 @@ def add(session: Session, wanted: NewBrand, *, now: datetime, public_url: str) -
         landing_domains=domains,
         fallback_url=_checked_fallback(wanted.fallback_url, domains),
         visitor_cookie=wanted.visitor_cookie,
-        net_formula=NET_FORMULA,
+        net_formula=wanted.net_formula,
         created_at=now,
     )
     if not inserted:
@@ -178,7 +191,7 @@ def views(session: Session, brands: Sequence[Brand]) -> list[BrandView]:
             landing_domains=brand.landing_domains,
             fallback_url=brand.fallback_url,
             visitor_cookie=brand.visitor_cookie,
-            net_formula=brand.net_formula,
+            net_formula=NetFormula(brand.net_formula),
             created_at=brand.created_at,
         )
         for brand in brands
@@ -233,9 +246,8 @@ def _check_name(session: Session, brand: Brand, name: str) -> None:
 
 
 def _check_meaning(session: Session, brand: Brand, given: dict[str, object]) -> None:
-    changed = [
-        name for name in ("time_zone", "currency") if given.get(name, getattr(brand, name)) != getattr(brand, name)
-    ]
+    meaningful = ("time_zone", "currency", "net_formula")
+    changed = [name for name in meaningful if given.get(name, getattr(brand, name)) != getattr(brand, name)]
     if changed and catalog.has_orders(session, brand.id):
         raise Conflict(f"the {changed[0].replace('_', ' ')} cannot change any more: orders were counted under it")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from ipaddress import ip_address
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -24,6 +24,7 @@ from tracker.domain import codes
 from tracker.domain.catalog import Channel, Format, Objective, PartnerKind
 from tracker.domain.landing import check_domain
 from tracker.domain.money import currency_code
+from tracker.domain.orders import NetFormula
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}")
@@ -43,9 +44,11 @@ class Input(BaseModel):
 
 
 class Output(BaseModel):
-    """What a face shows."""
+    """What a face shows. `TOLD_ONCE` are the fields that are told to the one who asked and kept nowhere."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    TOLD_ONCE: ClassVar[frozenset[str]] = frozenset()
 
 
 V = TypeVar("V", bound=Output)
@@ -153,6 +156,7 @@ KindField = Annotated[
 ]
 FormatField = Annotated[Format, BeforeValidator(_lower)]
 ObjectiveField = Annotated[Objective, BeforeValidator(_lower)]
+FormulaField = Annotated[NetFormula, BeforeValidator(_lower)]
 Currency = Annotated[str, AfterValidator(currency_code)]
 
 

@@ -8,7 +8,9 @@ from tracker import catalog
 from tracker.catalog import brands
 from tracker.cli import _shared
 from tracker.cli._shared import json_option
+from tracker.domain.orders import NET_FORMULA, NetFormula
 
+_FORMULAS = " or ".join(NetFormula)
 _COLUMNS = ("id", "name", "time_zone", "currency", "hosts", "landing_domains", "fallback_url")
 
 
@@ -27,6 +29,7 @@ def brand() -> None:
 @click.option("--name", help="The brand's name.")
 @click.option("--time-zone", help="Whose days its reports count.  [default: Europe/Paris]")
 @click.option("--currency", help="ISO 4217 code.  [default: EUR]")
+@click.option("--net-formula", help=f"What of an order is credited: {_FORMULAS}.  [default: {NET_FORMULA}]")
 @click.option("--host", "hosts", multiple=True, help="A host name that serves its links (repeatable).")
 @click.option("--landing-domain", "landing_domains", multiple=True, help="A domain links may lead to (repeatable).")
 @click.option("--fallback-url", help="Where unknown and expired links lead.")
@@ -64,6 +67,7 @@ def show(brand: str | None, as_json: bool) -> None:
 @click.option("--name", help="Its new name.")
 @click.option("--time-zone", help="Only before its first order.")
 @click.option("--currency", help="Only before its first order.")
+@click.option("--net-formula", help=f"{_FORMULAS}. Only before its first order.")
 @click.option("--add-host", "--host", "add_hosts", multiple=True, help="One more tracking host (repeatable).")
 @click.option("--remove-host", "remove_hosts", multiple=True, help="One that carries no links (repeatable).")
 @click.option("--add-landing-domain", "--landing-domain", "add_domains", multiple=True, help="One more (repeatable).")

@@ -252,10 +252,7 @@ class Order:
         return self.status is Status.PAID and not self.test
 
 
-NET_FORMULA = "goods_less_refunds_v1"
-
-
-def net_of(goods: int, total: int, refunded: int) -> int:
+def goods_less_refunds(goods: int, total: int, refunded: int) -> int:
     """Formula `goods_less_refunds_v1`: goods × (total − refunded) / total, rounded half up once, never below zero.
 
     A refund covers tax and shipping too, so it takes the same proportion of the goods as of the whole. An order of
@@ -266,11 +263,35 @@ def net_of(goods: int, total: int, refunded: int) -> int:
     return round_half_up(Fraction(goods * max(total - refunded, 0), total))
 
 
+def total_less_refunds(goods: int, total: int, refunded: int) -> int:
+    """Formula `total_less_refunds_v1`: all that the buyer paid, tax and shipping included, less refunds, never < 0."""
+    return max(total - refunded, 0)
+
+
+class NetFormula(StrEnum):
+    """What of an order may be credited: what its brand's and its own `net_formula` name."""
+
+    GOODS_LESS_REFUNDS = "goods_less_refunds_v1"
+    TOTAL_LESS_REFUNDS = "total_less_refunds_v1"
+
+
+# In minor units, from what the goods cost, what the buyer paid in all and what was given back. A formula never changes
+# under its name: a better one is a new version.
+FORMULAS: Mapping[str, Callable[[int, int, int], int]] = {
+    NetFormula.GOODS_LESS_REFUNDS: goods_less_refunds,
+    NetFormula.TOTAL_LESS_REFUNDS: total_less_refunds,
+}
+NET_FORMULA = NetFormula.GOODS_LESS_REFUNDS
+
+
 _Told = tuple[OrderEvent, Snapshot]
 
 
-def fold(events: Iterable[OrderEvent]) -> Order | None:
-    """The order that these events of one external id describe, or None while no snapshot has arrived."""
+def fold(events: Iterable[OrderEvent], formula: str = NET_FORMULA) -> Order | None:
+    """The order that these events of one external id describe, or None while no snapshot has arrived.
+
+    `formula` is the name in FORMULAS of what its net value is.
+    """
     ordered = sorted({event.key: event for event in events}.values(), key=lambda event: (event.version, event.key))
     snapshots = [(event, event.change) for event in ordered if isinstance(event.change, Snapshot)]
     if not snapshots:
@@ -297,7 +318,7 @@ def fold(events: Iterable[OrderEvent]) -> Order | None:
         landing=_latest_known(snapshots, "landing") or "",
         flags=latest.flags,
     )
-    return _less_refunds(order, _Refunds.among(ordered, latest.currency))
+    return _less_refunds(order, _Refunds.among(ordered, latest.currency), formula)
 
 
 def _lateness(told: _Told) -> tuple[datetime, int, int, str]:
@@ -343,7 +364,7 @@ def _click_ids(ordered: Sequence[OrderEvent]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(told))
 
 
-def _less_refunds(order: Order, refunds: _Refunds) -> Order:
+def _less_refunds(order: Order, refunds: _Refunds, formula: str) -> Order:
     refunded = refunds.total()
     flags = list(order.flags)
     if order.source:
@@ -352,7 +373,7 @@ def _less_refunds(order: Order, refunds: _Refunds) -> Order:
         flags.append("refunded_over_total")
     if refunds.foreign:
         flags.append("refund_in_other_currency")
-    net = net_of(order.goods, order.total, refunded)
+    net = FORMULAS[formula](order.goods, order.total, refunded)
     return replace(order, refunded=refunded, net=net, flags=tuple(dict.fromkeys(flags)))
 
 

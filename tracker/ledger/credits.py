@@ -13,14 +13,12 @@ from sqlalchemy.orm import Session
 from tracker.domain.credits import ModelCredits
 from tracker.domain.ids import derived_id
 from tracker.domain.journeys import Journey
-from tracker.errors import NotFound
 from tracker.ledger.bulk import insert_rows
 from tracker.ledger.database import among
 from tracker.ledger.journeys import Case
 from tracker.ledger.tables import Credit, CreditSet, OrderRow, Receipt, Touch
 
 _NO_SYNC = {"synchronize_session": False}
-_NOT_FOUND = "no receipt of such an order"
 
 
 class CreditsDoNotSum(AssertionError):
@@ -35,28 +33,6 @@ class Conclusion:
     journey: Journey
     results: tuple[ModelCredits, ...]
     receipt: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class CreditLine:
-    """A sealed credit. `amount` is in minor units of `currency`, `weight` an exact fraction as text ("1/3")."""
-
-    order_id: str
-    model: str
-    model_version: int
-    rule_set: int
-    paying: bool
-    currency: str
-    position: int
-    partner_id: str
-    channel: str
-    link_id: str | None
-    code: str | None
-    campaign_id: str | None
-    placement_id: str | None
-    evidence: tuple[str, ...]
-    weight: str
-    amount: int
 
 
 def write(session: Session, conclusions: Sequence[Conclusion], now: datetime) -> None:
@@ -74,39 +50,6 @@ def write(session: Session, conclusions: Sequence[Conclusion], now: datetime) ->
     drawn = [{"order_id": one.case.bill.order_id, "body": one.receipt, "drawn_at": now} for one in conclusions]
     insert_rows(session, Receipt, drawn)
     _stamp(session, conclusions, now)
-
-
-def credits_of(session: Session, order_ids: Collection[str], model: str | None = None) -> list[CreditLine]:
-    """The sealed credits of these orders under `model`, or under all models, by order, model and time."""
-    columns = (column for column in Credit.__table__.c if column.name not in {"set_id", "brand_id"})
-    query = (
-        select(
-            *columns,
-            CreditSet.model,
-            CreditSet.model_version,
-            CreditSet.rule_set,
-            CreditSet.paying,
-            CreditSet.currency,
-        )
-        .join(CreditSet, CreditSet.id == Credit.set_id)
-        .where(among(session, Credit.order_id, order_ids), CreditSet.sealed.is_(True))
-        .order_by(Credit.order_id, CreditSet.model, Credit.position)
-    )
-    if model is not None:
-        query = query.where(CreditSet.model == model)
-    rows = (row._asdict() for row in session.execute(query))
-    return [CreditLine(**{**row, "evidence": tuple(row["evidence"])}) for row in rows]
-
-
-def receipt(session: Session, brand_id: str, order_id: str) -> dict[str, Any]:
-    """The receipt of the brand's order. Raises NotFound, for another brand's as for none."""
-    query = select(Receipt.body).join(OrderRow, OrderRow.id == Receipt.order_id)
-    body: dict[str, Any] | None = session.execute(
-        query.where(OrderRow.id == order_id, OrderRow.brand_id == brand_id)
-    ).scalar()
-    if body is None:
-        raise NotFound(_NOT_FOUND)
-    return body
 
 
 def _touch_rows(one: Conclusion) -> list[dict[str, Any]]:

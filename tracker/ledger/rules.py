@@ -37,11 +37,6 @@ def first_rules() -> Rules:
     return Rules(models={name: dict(model.SETTINGS) for name, model in models.items() if model.SETTINGS})
 
 
-def rule_set_for(session: Session, brand_id: str, at: datetime) -> Rules:
-    """The rules in force at `at`; before the first start date, the first. Raises NotFound without any."""
-    return Book(session, [brand_id]).at(brand_id, at)
-
-
 class Book:
     """All rule sets of some brands, read once."""
 

@@ -23,6 +23,11 @@ Condition = ColumnElement[bool]
 By = SQLColumnExpression[Any]
 Key = tuple[str, str]  # what was asked for, and the currency
 
+# The key of visitors' hashes turns at midnight UTC, in the middle of most brands' days.
+UNIQUE_HELP = (
+    "Distinct visitors, counted per link and day; one seen on both sides of midnight UTC within a day counts twice."
+)
+
 LINK_CHANNEL: By = func.coalesce(Link.channel, Partner.channel)
 
 

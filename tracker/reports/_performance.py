@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from tracker.domain import metrics
 from tracker.domain.orders import Status
 from tracker.reports._parts import (
+    UNIQUE_HELP,
     By,
     Clicks,
     Credited,
@@ -28,14 +29,17 @@ CURRENCY = Column("currency", "Currency")
 
 COLUMNS = (
     Column(
-        "revenue", "Revenue", Kind.MONEY, "Net value credited: goods after discounts, without tax, shipping, refunds."
+        "revenue",
+        "Revenue",
+        Kind.MONEY,
+        "Net value credited: what the brand's net formula counts of the orders, less refunds.",
     ),
     Column("orders", "Orders", Kind.INTEGER, "Paid orders with a credit; an order that several share counts for each."),
     Column("closed", "Closed", Kind.INTEGER, "Orders whose journey ended here."),
     Column("opened", "Opened", Kind.INTEGER, "Orders whose journey began here."),
     Column("assisted", "Assisted", Kind.INTEGER, "Orders whose journey passed here and ended elsewhere."),
     Column("clicks", "Clicks", Kind.INTEGER, "Clicks by people; bots and link previews are left out."),
-    Column("unique", "Unique", Kind.INTEGER, "Distinct visitors, counted per link and day."),
+    Column("unique", "Unique", Kind.INTEGER, UNIQUE_HELP),
     Column("cvr", "CVR", Kind.PERCENT, "Conversion rate: orders that came through a link, per click."),
     Column("aov", "AOV", Kind.MONEY, "Average order value: net value of the orders, per order."),
     Column("epc", "EPC", Kind.MONEY, "Earnings per click: revenue that came through links, per click."),

@@ -26,7 +26,7 @@ COLUMNS = (
     Column("currency", "Currency"),
     Column("total", "Total", Kind.MONEY, "All that the buyer paid."),
     Column("refunded", "Refunded", Kind.MONEY),
-    Column("net", "Net", Kind.MONEY, "Goods after discounts, without tax and shipping, less refunds in proportion."),
+    Column("net", "Net", Kind.MONEY, "What the brand's net formula counts of the order, less refunds."),
     Column("credited", "Credited", Kind.MONEY, "What of it is credited; a pending order shows what it would be."),
     Column("partners", "Partners", Kind.LIST),
     Column("codes", "Codes", Kind.LIST),

@@ -8,6 +8,7 @@ from tracker.domain import metrics
 from tracker.domain.orders import Status
 from tracker.ledger.tables import Credit, Link
 from tracker.reports._parts import (
+    UNIQUE_HELP,
     Clicks,
     Credited,
     Key,
@@ -36,7 +37,7 @@ COLUMNS = (
     Column("pending_orders", "Pending orders", Kind.INTEGER, "Orders not yet paid."),
     Column("gross_clicks", "Gross clicks", Kind.INTEGER, "Every request for a link, bots and previews included."),
     Column("clicks", "Clicks", Kind.INTEGER, "Clicks by people."),
-    Column("unique_clicks", "Unique clicks", Kind.INTEGER, "Distinct visitors, counted per link and day."),
+    Column("unique_clicks", "Unique clicks", Kind.INTEGER, UNIQUE_HELP),
 )
 
 
