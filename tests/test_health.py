@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from tests.desk import Desk, opened_desk, settings_of
 from tests.sample_books import Books, write_books
 from tracker import stream
 from tracker.journal import Journal
-from tracker.ledger.database import writing
+from tracker.ledger.database import open_database, sessions, writing
 from tracker.ledger.tables import AttributionDue, Counter, DeadLetter, InboxRow
+from tracker.stream import Keeping
 from tracker.web import health
 from workers import heartbeat
+from workers.shipper import Shipper
 
 
 @pytest.fixture
@@ -100,7 +103,7 @@ def test_the_stream_the_processes_and_the_policy_are_told(desk: Desk) -> None:
             pass
         found = health.examine(desk.wiring).redis
     assert found is not None
-    assert (found.stream.length, found.policy, found.persistent) == (1, "noeviction", True)
+    assert (found.stream.length, found.keeping) == (1, Keeping("noeviction", append_only=True))
     assert [process.kind for process in found.processes] == ["clicks"]
 
 
@@ -123,8 +126,10 @@ def test_what_waits_too_long_or_failed_is_shown_with_its_reason(desk: Desk, book
             session.add(delivery(books, state, error, old))
         session.add(AttributionDue(order_id=books["A1"], turn=1, cause="click", since=old))
         session.add(DeadLetter(id="d" * 32, source="clicks", payload=b"secret-payload", error="bad line", at=old))
-        session.add(Counter(name="clicks_lost", host="web-1", value=2, updated_at=old))
+        for number in (1, 2):  # two processes that are gone
+            session.add(Counter(name=f"clicks_lost:web-1-0-{number}", host="web-1", value=number, updated_at=old))
     assert health.examine(desk.wiring).troubles() == [
+        "clicks_lost",
         "inbox_waiting",
         "deliveries_held",
         "attribution_waiting",
@@ -132,10 +137,51 @@ def test_what_waits_too_long_or_failed_is_shown_with_its_reason(desk: Desk, book
     ]
     desk.sign_in()
     page = desk.get("/system").text
-    for told in ("not an order: no currency", "bad line", "clicks lost", "1 hour"):
+    for told in ("not an order: no currency", "bad line", "Clicks lost", "<dd>3</dd>", "1 hour"):
         assert told in page
     assert "secret-payload" not in page
     assert "secret-header" not in page
+
+
+@pytest.mark.usefixtures("workers_beat")
+def test_deliveries_that_another_host_lost_are_a_trouble(desk: Desk) -> None:
+    with writing(desk.wiring.sessions) as session:
+        session.add(Counter(name="deliveries_lost:web-2", host="web-2", value=1, updated_at=datetime.now(UTC)))
+        session.add(Counter(name="deliveries_refused", host="web-2", value=7, updated_at=datetime.now(UTC)))
+    assert health.examine(desk.wiring).troubles() == ["clicks_lost"]
+
+
+def test_what_the_shipper_told_is_shown(desk: Desk) -> None:
+    desk.wiring.settings.state.mkdir()
+    Shipper(desk.wiring, shipped_again=4711, paused=True)._tell_status()
+    found = health.examine(desk.wiring).shipper
+    assert found is not None
+    assert (found.shipped_again, found.paused, found.waiting) == (4711, True, 0)
+    desk.sign_in()
+    assert "4,711" in desk.get("/system").text
+
+
+@pytest.mark.usefixtures("books")
+def test_the_system_page_tells_of_a_ledger_that_is_down_to_whoever_was_signed_in(desk: Desk) -> None:
+    desk.sign_in()
+    assert desk.get("/system").status_code == 200
+    with ledger_down(desk):
+        answer = desk.get("/system")
+        assert answer.status_code == 200
+        assert "The database does not answer." in answer.text
+        assert desk.get("/orders").status_code == 503
+        assert desk.another_browser().get("/system").status_code == 302
+    assert desk.get("/orders").status_code == 200
+
+
+@contextmanager
+def ledger_down(desk: Desk) -> Iterator[None]:
+    """The wiring's sessions lead nowhere."""
+    nowhere = open_database("postgresql+psycopg://nobody@127.0.0.1:1/nowhere", wait=0.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(desk.wiring.__dict__, "sessions", sessions(nowhere))
+        yield
+    nowhere.dispose()
 
 
 def delivery(books: Books, state: str, error: str | None, at: datetime) -> InboxRow:

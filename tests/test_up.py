@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import os
 import re
 import socket
@@ -19,8 +20,9 @@ import pytest
 from redis import Redis
 
 from tests.conftest import server_folder
-from tracker.cli.up import only_one, prepare_ledger, redis_concerns
-from tracker.cli.web import require_free_port
+from tracker import stream
+from tracker.cli.up import only_one, prepare_ledger
+from tracker.cli.web import require_free_port, warn_of_redis
 from tracker.errors import BadSetting, Conflict
 from tracker.ledger import accounts
 from tracker.ledger.database import open_database, sessions
@@ -143,15 +145,31 @@ def test_a_port_that_somebody_has_is_named_at_start(tmp_path: Path, free_port: i
             require_free_port(settings)
 
 
-def test_a_redis_that_evicts_or_forgets_is_warned_about(redis_url: str) -> None:
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """What our log says, whoever has configured it before."""
+    monkeypatch.setattr(logging.getLogger("tracker"), "propagate", True)
+    caplog.set_level("WARNING", logger="tracker")
+    return caplog
+
+
+def test_a_redis_that_evicts_or_forgets_is_warned_about(
+    redis_url: str, tmp_path: Path, said: pytest.LogCaptureFixture
+) -> None:
     with Redis.from_url(redis_url) as redis:
-        assert redis_concerns(redis) == []
+        assert stream.keeping(redis).concerns == []
         redis.config_set("maxmemory-policy", "allkeys-lru")
         redis.config_set("appendonly", "no")
         try:
-            evicts, forgets = redis_concerns(redis)
+            assert stream.keeping(redis).concerns == ["redis_evicts", "redis_forgets"]
+            warn_of_redis(Settings.from_env({"TRACKER_STATE": str(tmp_path), "REDIS_URL": redis_url}))
         finally:
             redis.config_set("maxmemory-policy", "noeviction")
             redis.config_set("appendonly", "yes")
-    assert "noeviction" in evicts
-    assert "appendonly" in forgets
+    assert "noeviction" in said.text
+    assert "appendonly" in said.text
+
+
+def test_a_web_server_starts_without_redis(tmp_path: Path, said: pytest.LogCaptureFixture) -> None:
+    warn_of_redis(Settings.from_env({"TRACKER_STATE": str(tmp_path), "REDIS_URL": f"unix://{tmp_path}/none.sock"}))
+    assert "redis_not_checked" in said.text

@@ -21,7 +21,10 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an installation is told from outside. Sizes in bytes, times in seconds."""
+    """What an installation is told from outside. Sizes in bytes, times in seconds.
+
+    `stream_pause_length` is how many clicks may wait in the Redis stream, at the most an entry can hold of them.
+    """
 
     state: Path
     database_url: str
@@ -51,6 +54,11 @@ class Settings:
     def links_snapshot(self) -> Path:
         """What this host's redirects serve while SQL is down."""
         return self.state / "links.json"
+
+    @property
+    def shipper_status(self) -> Path:
+        """Where this host's shipper tells how far it is."""
+        return self.state / "shipper.json"
 
     @property
     def embedded_redis(self) -> bool:

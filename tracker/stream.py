@@ -127,6 +127,33 @@ def backlog(redis: Redis) -> Backlog:
     return Backlog(length, length, 0, group=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How a Redis keeps what it is given: what it does when its memory is full, and whether it writes all to a file."""
+
+    policy: str
+    append_only: bool
+
+    @property
+    def concerns(self) -> list[str]:
+        """What a person should change, as words of CONCERNS."""
+        checks = (("redis_evicts", self.policy != "noeviction"), ("redis_forgets", not self.append_only))
+        return [name for name, bad in checks if bad]
+
+
+CONCERNS = {
+    "redis_evicts": "This Redis may evict what it was given. Set maxmemory-policy to noeviction.",
+    "redis_forgets": "A restart takes this Redis back to its last snapshot, if it has one. "
+    "Set appendonly to yes, so that a restart is cheap.",
+}
+
+
+def keeping(redis: Redis) -> Keeping:
+    """How this Redis keeps what it is given. Where it does not tell, its operator is believed. Raises RedisError."""
+    told: Any = redis.info()
+    return Keeping(str(told.get("maxmemory_policy", "noeviction")), bool(int(told.get("aof_enabled", 1))))
+
+
 def memory(redis: Redis) -> str:
     """Names what this Redis remembers: another name means that it restarted, was wiped, or is another one."""
     redis.set(_MEMORY, secrets.token_hex(8), nx=True)

@@ -43,7 +43,6 @@ _REST = 0.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 # A busy stream is never empty; what is in SQL neither after so long has got lost in it.
 _LONG_ENOUGH = 300.0
-STATUS = "shipper.json"
 
 
 @dataclass(slots=True)
@@ -265,9 +264,10 @@ class Shipper:
             "damaged": self.damaged,
             "paused": self.paused,
         }
-        fresh = self.hands.settings.state / f".{STATUS}.{os.getpid()}"
+        path = self.hands.settings.shipper_status
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
         fresh.write_text(json.dumps(status))
-        fresh.replace(self.hands.settings.state / STATUS)
+        fresh.replace(path)
 
 
 @contextmanager

@@ -10,12 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import cast
 
 import click
-from redis import Redis
 
-from tracker import embedded, log, wiring
+from tracker import embedded, log, stream, wiring
 from tracker.cli.web import environment, programs, require_free_port
 from tracker.errors import Conflict, Unavailable
 from tracker.ledger import accounts, schema
@@ -85,17 +83,6 @@ def _lock(descriptor: int, state: Path, deadline: float) -> None:
             time.sleep(0.05)
 
 
-def redis_concerns(redis: Redis) -> list[str]:
-    """What is wrong with the way this Redis keeps what it is given, for people; empty where all is well."""
-    info = cast("dict[str, object]", redis.info())
-    concerns = []
-    if info.get("maxmemory_policy", "noeviction") != "noeviction":
-        concerns.append("it evicts keys when memory is short: set maxmemory-policy noeviction")
-    if not info.get("aof_enabled"):
-        concerns.append("a restart takes it back to its last snapshot, if any: set appendonly yes")
-    return concerns
-
-
 def _start_redis(supervisor: Supervisor, settings: Settings, lock: int) -> None:
     if settings.embedded_redis:
         socket = Path(settings.redis_url.removeprefix("unix://"))
@@ -106,8 +93,8 @@ def _start_redis(supervisor: Supervisor, settings: Settings, lock: int) -> None:
         return
     with closing(wiring.Wiring(settings).redis) as redis:
         embedded.wait_for_redis(settings.redis_url)
-        for concern in redis_concerns(redis):
-            click.echo(f"warning: this Redis can lose what it is given: {concern}", err=True)
+        for concern in stream.keeping(redis).concerns:
+            click.echo(f"warning: {stream.CONCERNS[concern]}", err=True)
 
 
 def prepare_ledger(settings: Settings, admin: str, password: str | None) -> str | None:

@@ -6,8 +6,9 @@ import socket
 from collections.abc import Mapping
 
 import click
+from redis import RedisError
 
-from tracker import wiring
+from tracker import log, stream, wiring
 from tracker.errors import BadSetting
 from tracker.settings import Settings
 from tracker.supervise import Program, Supervisor, python
@@ -24,10 +25,23 @@ def web() -> None:
     settings = Settings.from_env()
     wiring.build(settings)  # a ledger that is missing, old or not ours stops us here, not in every worker
     require_free_port(settings)
+    warn_of_redis(settings)
     supervisor = Supervisor()
     for program in programs(settings):
         supervisor.start(program)
     supervisor.run()
+
+
+def warn_of_redis(settings: Settings) -> None:
+    """Say in the log what is wrong with the way Redis keeps things. Where it does not answer we start all the same."""
+    redis = wiring.Wiring(settings).hasty_redis
+    try:
+        for concern in stream.keeping(redis).concerns:
+            log.warning(concern, advice=stream.CONCERNS[concern])
+    except (RedisError, OSError) as error:
+        log.warning("redis_not_checked", error=type(error).__name__)
+    finally:
+        redis.close()
 
 
 def programs(settings: Settings, *, stage: int = 0) -> list[Program]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -82,11 +82,21 @@ def _add_views(blueprint: Blueprint, wiring: Wiring, throttle: Throttle) -> None
         return redirect(url_for("auth.sign_in"))
 
 
-def required(wiring: Wiring) -> Callable[[], Response | None]:
-    """A before-request function: whoever is not signed in is asked to, and comes back where they wanted to go."""
+def required(wiring: Wiring, *, without_ledger: Collection[str] = ()) -> Callable[[], Response | None]:
+    """A before-request function: whoever is not signed in is asked to, and comes back where they wanted to go.
+
+    While the ledger does not answer, the endpoints `without_ledger` believe the cookie alone. So they must show nothing
+    that the ledger does not hold back by itself.
+    """
 
     def check() -> Response | None:
-        if signed_in(wiring):
+        try:
+            person = signed_in(wiring)
+        except Unavailable:
+            if request.endpoint not in without_ledger:
+                raise
+            person = g.person = _by_cookie(wiring)
+        if person:
             return None
         wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
         return cast("Response", redirect(url_for("auth.sign_in", next=wanted or None)))
@@ -111,6 +121,15 @@ def signed_in(wiring: Wiring) -> Person | None:
 
 
 def _who(wiring: Wiring) -> Person | None:
+    claimed = _by_cookie(wiring)
+    if claimed is None:
+        return None
+    with wiring.sessions() as ledger:
+        return accounts.person(ledger, claimed.id, claimed.epoch)
+
+
+def _by_cookie(wiring: Wiring) -> Person | None:
+    """Who the signed cookie says it is, their address unknown, while its times hold; the epoch may be an old one."""
     wall = wiring.clock.wall()
     try:
         account, epoch = str(session["account"]), int(session["epoch"])
@@ -121,8 +140,7 @@ def _who(wiring: Wiring) -> Person | None:
         return None
     if wall - seen > _TOUCH:
         session["seen"] = wall.isoformat()
-    with wiring.sessions() as ledger:
-        return accounts.person(ledger, account, epoch)
+    return Person(account, "", epoch)
 
 
 def _open(person: Person, wall: datetime) -> None:

@@ -52,6 +52,8 @@ WORDS = {
     "quarantined": "Quarantined",
     "failed": "Failed",
     "anomaly": "Anomaly",
+    "clicks_lost": "Clicks lost",
+    "deliveries_lost": "Deliveries lost",
 }
 
 

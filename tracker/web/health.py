@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from tracker import journal, queue, stream
 from tracker.ledger import due, inbox
 from tracker.ledger.inbox import Entry, State
 from tracker.ledger.tables import Counter, DeadLetter
-from tracker.stream import Backlog
+from tracker.stream import Backlog, Keeping
 from tracker.wiring import Wiring
 
 T = TypeVar("T")
@@ -30,8 +31,10 @@ T = TypeVar("T")
 # From here on a person should look: a healthy installation drains each of these within seconds.
 WAITING_TOO_LONG = timedelta(minutes=5)
 
+_LOST = "_lost"
+
 # The kinds of process without which something would wait for ever.
-WORKERS = frozenset({"clicks", "schedule", *queue.QUEUES})
+WORKERS = frozenset({"shipper", "clicks", "schedule", *queue.QUEUES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,19 @@ class JournalState:
 
 
 @dataclass(frozen=True, slots=True)
+class ShipperState:
+    """What this host's shipper told last: bytes to ship, bytes not yet found in SQL, lines since its start."""
+
+    waiting: int
+    unverified: int
+    shipped: int
+    shipped_again: int
+    damaged: int
+    paused: bool
+    told: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """A process that beat within the last seconds."""
 
@@ -57,17 +73,11 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class RedisState:
-    """What Redis says of itself; `stream` is None where the stream could not be read."""
+    """What Redis says of itself."""
 
     stream: Backlog
-    policy: str
-    persistent: bool
+    keeping: Keeping
     processes: Sequence[Process]
-
-    @property
-    def evicts(self) -> bool:
-        """Whether this Redis may throw away what it was given when its memory is full."""
-        return self.policy != "noeviction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,11 @@ class LedgerState:
     held: Sequence[Entry]
     counters: Sequence[tuple[str, str, int]]
 
+    @property
+    def lost(self) -> int:
+        """Lines that a journal of any host could not take."""
+        return sum(value for name, _, value in self.counters if name.endswith(_LOST))
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -101,13 +116,14 @@ class Health:
     wall: datetime
     journals: Sequence[JournalState]
     journal_writable: bool
+    shipper: ShipperState | None
     redis: RedisState | None
     ledger: LedgerState | None
 
     def troubles(self) -> list[str]:
         """What a person should look at, as words of TROUBLES."""
         found = [] if self.journal_writable else ["journal_unwritable"]
-        if any(state.lost for state in self.journals):
+        if any(state.lost for state in self.journals) or (self.ledger is not None and self.ledger.lost):
             found.append("clicks_lost")
         if any(self._is_old(state.oldest) for state in self.journals):
             found.append("journal_waiting")
@@ -117,12 +133,7 @@ class Health:
         if self.redis is None:
             return ["redis_down"]
         missing = WORKERS - {process.kind for process in self.redis.processes}
-        checks = (
-            ("workers_missing", bool(missing)),
-            ("redis_evicts", self.redis.evicts),
-            ("redis_forgets", not self.redis.persistent),
-        )
-        return [name for name, bad in checks if bad]
+        return [*(["workers_missing"] if missing else []), *self.redis.keeping.concerns]
 
     def _of_ledger(self) -> list[str]:
         if self.ledger is None:
@@ -143,13 +154,13 @@ class Health:
 TROUBLES = {
     "journal_unwritable": "The journal cannot be written on this host: clicks are redirected but not recorded. "
     "Free some disk space or mend the folder's permissions.",
-    "clicks_lost": "Some lines could not be written to the journal. The figures below say how many.",
+    "clicks_lost": "Some lines could not be written to the journal of this or another host. "
+    "The figures below say how many.",
     "journal_waiting": "Clicks have been waiting in this host's journal for more than five minutes. "
     "Look whether the shipper and the click worker run.",
     "redis_down": "Redis does not answer. Clicks wait in the journal and nothing is lost; reports stand still.",
     "workers_missing": "Some workers do not run: look at the processes below.",
-    "redis_evicts": "This Redis may evict what it was given. Set maxmemory-policy to noeviction.",
-    "redis_forgets": "This Redis keeps nothing on disk. Set appendonly to yes, so that a restart is cheap.",
+    **stream.CONCERNS,
     "ledger_down": "The database does not answer. Clicks and deliveries wait in the journal.",
     "inbox_waiting": "Deliveries have been waiting for more than five minutes. Look whether the orders worker runs.",
     "deliveries_held": "Some deliveries could not be read or worked on. They are listed below with the reason.",
@@ -189,6 +200,7 @@ def examine(wiring: Wiring) -> Health:
         wall=wiring.clock.wall(),
         journals=_journals(folder),
         journal_writable=_writable(folder),
+        shipper=_shipper_state(wiring.settings.shipper_status),
         redis=_part(lambda: _redis_state(wiring.hasty_redis)),
         ledger=_part(lambda: _ledger_state(wiring)),
     )
@@ -238,22 +250,20 @@ def _journal(folder: Path, name: str) -> JournalState:
     return JournalState(name, len(stats), sum(stat.st_size for stat in stats), oldest, lost)
 
 
-def _redis_state(redis: Redis) -> RedisState:
-    memory, persistence = cast("Any", redis.info("memory")), cast("Any", redis.info("persistence"))
-    return RedisState(
-        stream=stream.backlog(redis),
-        policy=str(memory.get("maxmemory_policy", "")),
-        persistent=bool(int(persistence.get("aof_enabled", 0))) or _saves(redis),
-        processes=_processes(redis),
-    )
-
-
-def _saves(redis: Redis) -> bool:
-    """Whether snapshots are configured. A managed Redis does not tell; then we believe its operator."""
+def _shipper_state(path: Path) -> ShipperState | None:
     try:
-        return bool(cast("Any", redis.config_get("save")).get("save", ""))
-    except RedisError:
-        return True
+        status = json.loads(path.read_text())
+        told = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return ShipperState(**{name: status[name] for name in _SHIPPER_FIGURES}, told=told)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+_SHIPPER_FIGURES = tuple(name for name in ShipperState.__slots__ if name != "told")
+
+
+def _redis_state(redis: Redis) -> RedisState:
+    return RedisState(stream.backlog(redis), stream.keeping(redis), _processes(redis))
 
 
 def _processes(redis: Redis) -> list[Process]:
@@ -283,16 +293,25 @@ def _ledger_state(wiring: Wiring) -> LedgerState:
             dead=session.execute(select(func.count()).select_from(DeadLetter)).scalar_one(),
             dead_letters=_dead_letters(session),
             held=held,
-            counters=list(session.execute(_COUNTERS).all()),
+            counters=_counters(session),
         )
 
 
 _COUNTERS = select(Counter.name, Counter.host, Counter.value).order_by(Counter.name, Counter.host)
 
 
+def _counters(session: Session) -> list[tuple[str, str, int]]:
+    """Every figure by name and host; what several processes of a host counted apart is one figure."""
+    sums: dict[tuple[str, str], int] = {}
+    for name, host, value in session.execute(_COUNTERS):
+        key = (name.partition(":")[0] if name.partition(":")[0].endswith(_LOST) else name, host)
+        sums[key] = sums.get(key, 0) + value
+    return [(name, host, value) for (name, host), value in sums.items()]
+
+
 def _dead_letters(session: Session) -> list[Letter]:
     query = select(DeadLetter.id, DeadLetter.source, DeadLetter.error, DeadLetter.at)
-    return [Letter(*row) for row in session.execute(query.order_by(DeadLetter.id.desc()).limit(20))]
+    return [Letter(*row) for row in session.execute(query.order_by(DeadLetter.at.desc(), DeadLetter.id).limit(20))]
 
 
 def this_host() -> str:

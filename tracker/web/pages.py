@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from flask import Blueprint, Response, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from jinja2 import FileSystemLoader
 from sqlalchemy import Select, exists, select
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from tracker.domain import ids
@@ -47,7 +49,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     app.static_folder = str(Path(__file__).parent / "static")
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     blueprint = Blueprint("pages", __name__)
-    blueprint.before_request(auth.required(wiring))
+    blueprint.before_request(auth.required(wiring, without_ledger={"pages.system"}))
     guard.show_errors_of(blueprint)
     _add_reports(blueprint, wiring)
     _add_orders(blueprint, wiring)
@@ -125,9 +127,10 @@ def _add_orders(blueprint: Blueprint, wiring: Wiring) -> None:
 def _add_system(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.get("/system")
     def system() -> ResponseReturnValue:
-        with wiring.sessions() as session:
-            view = View.of_request(session, wiring)
-        found = health.examine(wiring)
+        view, found = None, health.examine(wiring)
+        if found.ledger is not None:
+            with suppress(OperationalError, InterfaceError), wiring.sessions() as session:
+                view = View.of_request(session, wiring)
         return render_template(
             "system.html", view=view, health=found, troubles=health.TROUBLES, host=health.this_host()
         )
