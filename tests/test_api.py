@@ -79,6 +79,15 @@ def test_a_shop_is_connected_by_its_webhook_url_and_its_secret_is_never_shown(wo
         assert secret[::-1] not in answer.text
 
 
+def test_a_secret_that_was_made_is_told_once_and_kept_in_no_answer(world: ApiWorld) -> None:
+    first, second = (world.alice.post("/shops", {"platform": "standard"}, idempotency="k1") for _ in range(2))
+    made, replayed = first.json, second.json
+    assert made is not None
+    assert made["secret"].startswith("whsec_")
+    assert replayed == {name: value for name, value in made.items() if name != "secret"}
+    assert made["secret"] not in world.alice.get("/shops").text + world.alice.get(f"/shops/{made['id']}").text
+
+
 def test_a_code_changes_hands_on_a_date(world: ApiWorld) -> None:
     tom: Any = world.alice.post("/partners", {"name": "Tom"}).json
     path = f"/codes/{world.alice.ids['code']}/owners"

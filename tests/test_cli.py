@@ -196,6 +196,11 @@ def test_a_secret_follows_another_without_a_gap(tracker: Tracker, maison: Any) -
     shop = tracker("shop", "add", "Boutique", "--platform", "shopify", "--secret", "-", "--json", stdin=SECRET + "\n")
     assert [secret["hint"] for secret in shop.json["secrets"]] == [SECRET[-4:]]
     assert SECRET not in shop.out
+    assert tracker("shop", "add", "Waiting", "--platform", "woocommerce").out.count("tracker shop secret add") == 1
+    assert "no secret yet" in tracker("shop", "list").out
+    made = tracker("shop", "add", "Chosen", "--platform", "standard").out
+    assert "whsec_" in made
+    assert "shown this once" in made
     refused(tracker("shop", "secret", "remove", "Boutique", SECRET[-4:]), "only secret")
     new = tracker("shop", "secret", "add", "Boutique", "--json", stdin=SECRET[::-1]).json
     assert new["hint"] == SECRET[:4][::-1]

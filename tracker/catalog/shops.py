@@ -39,7 +39,7 @@ Secret = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 class NewShop(Input):
-    """A shop to be. Its secret may come later, when the shop gives it."""
+    """A shop to be. Its secret may come later, when the shop gives it; where we choose it, one is made."""
 
     platform: PlatformName
     name: Name | None = None
@@ -84,8 +84,18 @@ class ShopView(Output):
     disabled_at: datetime | None
 
 
+class AddedShop(ShopView):
+    """A shop that was added, with the secret that was made for it, if one was: it is told this once."""
+
+    TOLD_ONCE = frozenset({"secret"})
+
+    secret: str | None = None
+
+
 def add(desk: Desk, wanted: NewShop) -> ShopView:
     """Add a shop. Raises BadInput for a secret that its platform cannot have given."""
+    make = getattr(platforms()[wanted.platform], "new_secret", None)
+    made = make() if make is not None and wanted.secret is None else None
     shop = Shop(
         id=new_id(),
         brand_id=desk.brand_id,
@@ -97,9 +107,10 @@ def add(desk: Desk, wanted: NewShop) -> ShopView:
     )
     desk.session.add(shop)
     desk.session.flush()
-    if wanted.secret is not None:
-        _add_secret(desk, shop, wanted.secret)
-    return _view(desk, shop)
+    if (secret := wanted.secret or made) is not None:
+        _add_secret(desk, shop, secret)
+    view = _view(desk, shop)
+    return AddedShop(**dict(view), secret=made) if made else view
 
 
 def edit(desk: Desk, shop_id: str, change: ShopChange) -> ShopView:

@@ -43,6 +43,8 @@ def add(
     with _shared.writing(brand) as desk:
         view = shops.add(desk, wanted)
     _shared.show(view, as_json=as_json)
+    if not as_json:
+        _say_what_next(view)
 
 
 @shop.command("list")
@@ -52,7 +54,11 @@ def list_(brand: str | None, as_json: bool) -> None:
     """List a brand's shops."""
     with _shared.reading(brand) as desk:
         views = _shared.all_pages(shops.page, desk, shops.ShopQuery())
-    _shared.show_all(views, ("id", "name", "platform", "webhook_url", "secrets", "disabled_at"), as_json=as_json)
+    rows = [view.model_dump(mode="json") for view in views]
+    if not as_json:
+        rows = [{**row, "secrets": [one["hint"] for one in row["secrets"]] or "no secret yet"} for row in rows]
+    columns = ("id", "name", "platform", "webhook_url", "secrets", "disabled_at")
+    _shared.show_rows(rows, columns, as_json=as_json)
 
 
 @shop.command()
@@ -148,6 +154,18 @@ def remove_secret(
     with _shared.writing(brand, named) as desk:
         view = shops.remove_secret(desk, shops.named(desk, named), text)
     _shared.show(view, as_json=as_json)
+
+
+def _say_what_next(shop: shops.ShopView) -> None:
+    if isinstance(shop, shops.AddedShop):
+        click.echo("\nGive the shop the webhook URL and the secret, which is shown this once.")
+    elif shop.secrets:
+        click.echo("\nGive the shop the webhook URL.")
+    else:
+        click.echo(
+            f"\nNext: give the shop the webhook URL, and us its secret: tracker shop secret add {shop.id} SECRET\n"
+            f"{shops.platforms()[shop.platform].SIGNATURE_HELP} Until then its deliveries are refused (401)."
+        )
 
 
 def _change(shop: str, brand: str | None, as_json: bool, **options: object) -> None:

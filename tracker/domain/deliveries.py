@@ -56,9 +56,9 @@ class Redaction:
 class Platform(Protocol):
     """The shape of a module in `tracker.platforms`: one shop software. Pure functions and constants.
 
-    Two things may be added. `redaction(delivery, shop) -> Redaction | None` reads a privacy request (None for every
-    other body, BadPayload for a broken one). `GONE_STATUS` answers deliveries of a shop that was disabled, 410 if not
-    given.
+    Three things may be added. `new_secret() -> str` makes a secret where the shop lets us choose it.
+    `redaction(delivery, shop) -> Redaction | None` reads a privacy request (None for every other body, BadPayload for a
+    broken one). `GONE_STATUS` answers deliveries of a shop that was disabled, 410 if not given.
     """
 
     TITLE: str

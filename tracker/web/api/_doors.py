@@ -63,9 +63,11 @@ class Door:
         with catalog.changing(self.wiring.sessions, self.wiring.hasty_redis) as session:
             if key and (known := self._claim(session, caller, key)):
                 return _answer(known, location, replayed=True)
-            answer = idempotency.Answer(status, work(self._desk(session)).model_dump(mode="json"))
+            view = work(self._desk(session))
+            answer = idempotency.Answer(status, view.model_dump(mode="json"))
             if key:
-                idempotency.answered(session, caller.key_id, key, answer)
+                kept = {name: value for name, value in answer.body.items() if name not in view.TOLD_ONCE}
+                idempotency.answered(session, caller.key_id, key, idempotency.Answer(status, kept))
         return _answer(answer, location)
 
     def _claim(self, session: Session, caller: Caller, key: str) -> idempotency.Answer | None:

@@ -29,11 +29,12 @@ class Noun:
     one: Callable[[Desk, str], Output]
     add: Callable[[Desk, Any], Output]
     edit: Callable[[Desk, str, Any], Output] | None
+    added: type[Output] | None = None  # what the answer to `add` shows, where it is not the view
 
 
 NOUNS = (
     Noun("shop", "shops", shops.ShopView, shops.ShopQuery, shops.NewShop, shops.ShopChange,
-         shops.page, shops.one, shops.add, shops.edit),
+         shops.page, shops.one, shops.add, shops.edit, shops.AddedShop),
     Noun("partner", "partners", partners.PartnerView, partners.PartnerQuery, partners.NewPartner,
          partners.PartnerChange, partners.page, partners.one, partners.add, partners.edit),
     Noun("campaign", "campaigns", campaigns.CampaignView, campaigns.CampaignQuery, campaigns.NewCampaign,
@@ -107,7 +108,7 @@ def _one(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
 def _add(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
     @blueprint.post(f"/{noun.plural}", endpoint=f"add_{noun.name}")
     @blueprint.input(noun.new)
-    @blueprint.output(noun.view, status_code=201)
+    @blueprint.output(noun.added or noun.view, status_code=201)
     @blueprint.doc(summary=f"Add a {noun.name}", tags=[noun.plural], responses=[409])
     def add(json_data: Any) -> Response:
         location = f"{blueprint.url_prefix}/{noun.plural}"
