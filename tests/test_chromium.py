@@ -131,6 +131,37 @@ def test_every_page_fits_its_screen_and_breaks_no_rule_of_its_own(
     assert [entry["message"] for entry in complaints] == []
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_header_of_a_phone_is_one_line_and_names_the_brand(
+    signed_in: webdriver.Chrome, site: tuple[str, str], language: str
+) -> None:
+    view(signed_in, 360, "light")
+    signed_in.execute_cdp_cmd("Network.enable", {})
+    signed_in.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
+    signed_in.get(site[0] + site[1])
+    button = signed_in.find_element(By.CSS_SELECTOR, ".who button")
+    brand = signed_in.find_element(By.CSS_SELECTOR, ".top .brand")
+    spoken = signed_in.execute_script("return document.documentElement.lang")
+    cut = signed_in.execute_script("return arguments[0].scrollWidth > arguments[0].clientWidth", brand)
+    signed_in.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {}})
+    assert spoken == language
+    assert button.size["height"] < 50
+    assert (brand.text, cut) == ("Zinc", False)
+
+
+def test_a_receipt_shows_what_every_model_gives_without_scrolling(
+    signed_in: webdriver.Chrome, site: tuple[str, str]
+) -> None:
+    view(signed_in, 1280, "light")
+    signed_in.get(site[0] + site[1])
+    journey, models, _ = signed_in.find_elements(By.CSS_SELECTOR, ".scroll")
+    assert [heading.text for heading in models.find_elements(By.TAG_NAME, "th")][1:6] == [
+        *("First click", "Last click pays", "Linear", "Position based", "Time decay"),
+    ]
+    for table in (journey, models):
+        assert signed_in.execute_script("return arguments[0].scrollWidth <= arguments[0].clientWidth", table)
+
+
 def test_dark_is_dark_and_light_is_light(signed_in: webdriver.Chrome, site: tuple[str, str]) -> None:
     grounds = {}
     for theme in ("light", "dark"):
