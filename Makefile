@@ -1,5 +1,6 @@
-# make demo   the whole service with sample traffic, pages left running
-# make test   everything that must hold before a change is kept
+# make demo      the whole service with sample traffic, pages left running
+# make install   what the service needs, in .venv: then `. .venv/bin/activate`
+# make test      everything that must hold before a change is kept
 PYTHON ?= python3
 PYTEST_WORKERS ?= 2
 
@@ -8,10 +9,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 RUN := .venv/.ready-to-run
 DEV := .venv/.ready-to-develop
 
-.PHONY: demo test lint bench killtest lock wheel clean
+.PHONY: demo install test lint bench killtest lock wheel clean
 
 demo: $(RUN)
 	@$(BIN)/tracker demo $(ARGS)
+
+install: $(RUN)
 
 test: lint
 	$(BIN)/pytest -n $(PYTEST_WORKERS) $(ARGS)
