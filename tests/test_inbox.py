@@ -28,7 +28,7 @@ from tracker.domain.deliveries import Delivery
 from tracker.domain.ids import new_id
 from tracker.errors import Unavailable
 from tracker.journal import Journal, segments
-from tracker.ledger import inbox
+from tracker.ledger import clicks, inbox
 from tracker.ledger.database import open_database, sessions
 from tracker.ledger.tables import DeadLetter, InboxRow, OrderEventRow, OrderRow, ShopSecret
 from tracker.pipeline import Ingested, Received
@@ -171,6 +171,22 @@ def test_a_body_that_no_longer_reads_at_work_is_quarantined_with_the_reason(ledg
     assert rows(ledger, OrderEventRow) == []
 
 
+def test_bodies_go_in_time_whatever_became_of_them_but_not_while_they_are_worked_on(ledger: Ledger) -> None:
+    shop = add_shop(ledger)
+    states_there_are = [state.value for state in inbox.State]
+    for state in states_there_are:
+        receive(ledger, shop, payloads.standard_order(), delivery_id=state)
+        with ledger.writing() as session:
+            session.query(InboxRow).filter(InboxRow.dedupe_key == state).update({"state": state})
+            inbox.bury(session, state.encode(), "no inbox can hold it", payloads.RECEIVED)
+            clicks.bury(session, state.encode(), "no click", payloads.RECEIVED)
+    with ledger.writing() as session:
+        purged = inbox.purge_bodies(session, payloads.RECEIVED + timedelta(seconds=1))
+    assert purged == len(states_there_are) - 1 + 1 + (len(states_there_are) - 1)
+    assert [row["dedupe_key"] for row in rows(ledger, InboxRow) if row["body"] is not None] == ["pending"]
+    assert {row["source"] for row in rows(ledger, DeadLetter) if row["payload"]} <= {clicks.SOURCE}
+
+
 def test_bodies_of_finished_deliveries_go_in_time_and_a_replay_stays_a_duplicate(ledger: Ledger) -> None:
     shop = add_shop(ledger)
     order = payloads.standard_order()
@@ -179,10 +195,10 @@ def test_bodies_of_finished_deliveries_go_in_time_and_a_replay_stays_a_duplicate
     receive(ledger, shop, b"broken", delivery_id="d2")
     with ledger.writing() as session:
         assert inbox.purge_bodies(session, payloads.RECEIVED) == 0
-        assert inbox.purge_bodies(session, payloads.RECEIVED + timedelta(seconds=1)) == 1
+        assert inbox.purge_bodies(session, payloads.RECEIVED + timedelta(seconds=1)) == 2
         assert inbox.purge_bodies(session, payloads.RECEIVED + timedelta(seconds=1)) == 0
     done, quarantined = rows(ledger, InboxRow)
-    assert (done["body"], done["headers"], quarantined["body"]) == (None, {}, b"broken")
+    assert (done["body"], done["headers"], quarantined["body"]) == (None, {}, None)
     assert receive(ledger, shop, order, delivery_id="d1") is Received.DUPLICATE
     with ledger.writing() as session:
         assert inbox.retry(session, [done["id"]], NOW) == 0

@@ -35,12 +35,13 @@ from tests.intake import (
     the_order,
     wait_for,
 )
-from tracker import pipeline, queue
+from tracker import pipeline, queue, spool
 from tracker.domain.ids import derived_id
 from tracker.domain.orders import NET_FORMULA
 from tracker.ledger import inbox, orders
 from tracker.ledger.tables import (
     AttributionDue,
+    DeadLetter,
     InboxRow,
     OrderClick,
     OrderCode,
@@ -313,6 +314,19 @@ def test_a_forgotten_shop_keeps_amounts_and_no_customer(ledger: Ledger) -> None:
     kept = {row["external_id"]: row for row in rows(ledger, OrderRow)}
     assert [kept[name]["customer"] is None for name in ("1001", "1002")] == [True, False]
     assert {row["shop_id"] for row in rows(ledger, InboxRow) if row["body"] is not None} == {other.id}
+
+
+@pytest.mark.parametrize("request_for", ["customer", "shop"])
+def test_a_dead_letter_of_the_forgotten_is_emptied_and_nobody_elses(ledger: Ledger, request_for: str) -> None:
+    shop, other = add_shop(ledger, "shopify"), add_shop(ledger, "shopify")
+    with ledger.writing() as session:
+        for where in (shop, other):
+            delivery = payloads.delivery("shopify", payloads.shopify_order(order_id=1001))
+            line = spool.delivery_line(where.id, where.brand_id, "shopify", delivery)
+            inbox.bury(session, line, "the inbox refused it", NOW)
+    tell(ledger, shop, redact(1001) if request_for == "customer" else {"shop_id": 1, "shop_domain": "x.myshopify.com"})
+    (kept,) = [row["payload"] for row in rows(ledger, DeadLetter) if row["payload"]]
+    assert other.id.encode() in kept
 
 
 def test_a_request_for_ones_data_is_done_and_changes_nothing(ledger: Ledger) -> None:

@@ -19,7 +19,7 @@ KEEP_VISITORS = timedelta(days=3)
 
 
 def purge() -> int:
-    """Blank the raw bodies of deliveries that were done a month ago; how many. The facts drawn from them stay.
+    """Blank the raw bodies of deliveries of a month ago; how many. The facts drawn from them stay.
 
     The answers to idempotent requests go after a day, the visitors behind the counted uniques after three.
     """

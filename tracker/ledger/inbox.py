@@ -5,6 +5,8 @@ Whether a delivery is new is decided by the unique constraint on its shop and de
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +14,7 @@ from enum import StrEnum
 from hashlib import blake2b, sha256
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Row, Select, Table, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Row, Select, Table, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
@@ -24,6 +26,7 @@ from tracker.ledger.database import is_postgresql
 from tracker.ledger.tables import Brand, Counter, DeadLetter, InboxRow, Shop, ShopSecret
 
 SOURCE = "deliveries"  # of the dead letters that no inbox could hold
+_IN_BASE64 = re.compile(rb'"body":"((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)"')
 
 LONGEST_KEY = 200
 LONGEST_TOPIC = 100
@@ -299,16 +302,14 @@ def oldest_pending(session: Session) -> datetime | None:
 
 
 def purge_bodies(session: Session, before: datetime) -> int:
-    """Blank the raw bodies of finished deliveries received before a moment; how many. Keys and digests stay for ever,
+    """Blank the raw bodies that arrived before a moment, and such dead letters; how many. What is pending is needed.
 
-    for a platform without timestamps can be replayed for ever.
+    Keys and digests stay for ever, for a platform without timestamps can be replayed for ever.
     """
-    return blank(
-        session,
-        select(InboxRow.id).where(
-            InboxRow.state == State.DONE, InboxRow.received_at < before, InboxRow.body.is_not(None)
-        ),
+    old = select(InboxRow.id).where(
+        InboxRow.state != State.PENDING, InboxRow.received_at < before, InboxRow.body.is_not(None)
     )
+    return blank(session, old) + _blank_letters(session, DeadLetter.at < before)
 
 
 def blank(session: Session, ids: Select[str] | Collection[str]) -> int:
@@ -325,8 +326,38 @@ def blank(session: Session, ids: Select[str] | Collection[str]) -> int:
 
 
 def blank_shop(session: Session, shop_id: str) -> int:
-    """The same for everything of one shop but what is still needed."""
-    return blank(session, select(InboxRow.id).where(InboxRow.shop_id == shop_id, InboxRow.state != State.PENDING))
+    """The same for everything of one shop but what is still needed, dead letters too."""
+    letters = _letters_of(session, [shop_id], [b""])
+    return blank(
+        session, select(InboxRow.id).where(InboxRow.shop_id == shop_id, InboxRow.state != State.PENDING)
+    ) + _blank_letters(session, DeadLetter.id.in_(letters))
+
+
+def blank_letters_naming(session: Session, shop_ids: Collection[str], traces: Collection[str]) -> int:
+    """Blank the dead letters of these shops' deliveries that hold one of `traces` (as `naming` compares); how many."""
+    return _blank_letters(session, DeadLetter.id.in_(_letters_of(session, shop_ids, _wanted(traces))))
+
+
+def _letters_of(session: Session, shop_ids: Collection[str], wanted: Collection[bytes]) -> list[str]:
+    """Ids of the dead letters that name one of these shops and hold one of `wanted`. There are few of them."""
+    query = select(DeadLetter.id, DeadLetter.payload).where(DeadLetter.source == SOURCE, DeadLetter.payload != b"")
+    shops = [shop_id.encode() for shop_id in shop_ids]
+    return [
+        row.id
+        for row in session.execute(query)
+        if any(shop in row.payload for shop in shops) and any(trace in _said(row.payload) for trace in wanted)
+    ]
+
+
+def _said(line: bytes) -> bytes:
+    """What a journalled delivery says, in lower case: its line holds the body in base64."""
+    bodies = [b64decode(found) for found in _IN_BASE64.findall(line)]
+    return b"\n".join([line, *bodies]).lower()
+
+
+def _blank_letters(session: Session, which: ColumnElement[bool]) -> int:
+    old = (DeadLetter.source == SOURCE, DeadLetter.payload != b"", which)
+    return _update(session, update(DeadLetter).where(*old).values(payload=b""))
 
 
 def naming(session: Session, shop_ids: Collection[str], traces: Collection[str], *, waiting: bool = False) -> list[str]:
@@ -334,12 +365,16 @@ def naming(session: Session, shop_ids: Collection[str], traces: Collection[str],
 
     Pending ones only if asked: they are still needed.
     """
-    wanted = [trace.lower().encode("utf-8", "replace") for trace in traces if trace]
+    wanted = _wanted(traces)
     query = select(InboxRow.id, InboxRow.body).where(InboxRow.shop_id.in_(shop_ids), InboxRow.body.is_not(None))
     if not waiting:
         query = query.where(InboxRow.state != State.PENDING)
     rows: Iterable[Row[tuple[str, bytes | None]]] = session.execute(query.execution_options(yield_per=200))
     return [row.id for row in rows if any(trace in (row.body or b"").lower() for trace in wanted)]
+
+
+def _wanted(traces: Iterable[str]) -> list[bytes]:
+    return [trace.lower().encode("utf-8", "replace") for trace in traces if trace]
 
 
 def bury(session: Session, payload: bytes, error: str, wall: datetime) -> None:

@@ -390,7 +390,8 @@ def forget(
         deliveries |= _forget_order(session, shop_id, external_id)
     shops = session.execute(select(Shop.id).where(Shop.brand_id == home.brand_id)).scalars().all()
     deliveries.update(inbox.naming(session, shops, traces))
-    return Erasure(orders=len(orders), bodies=_blank(session, deliveries))
+    letters = inbox.blank_letters_naming(session, shops, traces)
+    return Erasure(orders=len(orders), bodies=_blank(session, deliveries) + letters)
 
 
 def forget_shop(session: Session, home: Home, *, now: datetime) -> Erasure:
