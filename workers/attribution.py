@@ -8,9 +8,11 @@ from tracker import log, pipeline, queue
 from tracker.errors import Unavailable
 from tracker.ledger import due
 from tracker.ledger.database import writing
+from tracker.wiring import Wiring
 from workers import wiring, work
 
-_BATCH = 50
+# Of SQLite it is the one writer, and a shop waits behind it: its turns are short.
+_BATCH, _SQLITE_BATCH = 50, 16
 _SHIFT = 20.0  # seconds after which a job leaves the rest to the next one, so that a worker stops soon when told to
 _TRIES = 5
 
@@ -38,7 +40,7 @@ def _batch() -> int:
     hands = wiring()
     for attempt in range(_TRIES):
         try:
-            return pipeline.attribute_due(hands.sessions, _BATCH, hands.clock.now())
+            return pipeline.attribute_due(hands.sessions, _size(hands), hands.clock.now())
         except Unavailable:
             if attempt == _TRIES - 1:
                 raise
@@ -49,11 +51,15 @@ def _batch() -> int:
     return 0
 
 
+def _size(hands: Wiring) -> int:
+    return _SQLITE_BATCH if hands.engine.dialect.name == "sqlite" else _BATCH
+
+
 def _one_by_one() -> int:
     """A batch failed for a fault of ours: credit each order alone, and put behind all others those that cannot be."""
     hands = wiring()
     with hands.sessions() as session:
-        order_ids = due.longest_due(session, _BATCH)
+        order_ids = due.longest_due(session, _size(hands))
     return sum(_alone(order_id) for order_id in order_ids)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
 from tracker.errors import Unavailable
 
+_HASTY = 1.0  # seconds of patience below which somebody waits for the writer
+_ASK_EVERY, _LET_PASS = 0.0005, 0.002
+
 
 def open_database(url: str, *, wait: float = 10.0, pool_size: int = 5) -> Engine:
     """An engine for `url`. `wait` is how many seconds a statement may wait for a lock or a connection.
@@ -40,7 +45,7 @@ def open_database(url: str, *, wait: float = 10.0, pool_size: int = 5) -> Engine
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed, connect_args={"timeout": wait}, pool_size=pool_size, hide_parameters=True)
-        _prepare_sqlite(engine)
+        _prepare_sqlite(engine, wait)
         return engine
     return create_engine(
         parsed,
@@ -56,7 +61,7 @@ def open_database(url: str, *, wait: float = 10.0, pool_size: int = 5) -> Engine
     )
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, wait: float) -> None:
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves
@@ -67,8 +72,37 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if connection.get_execution_options().get("writes", False):
+            _become_the_writer(connection, wait)
+        else:
+            connection.exec_driver_sql("BEGIN")
+
+
+def _become_the_writer(connection: Connection, wait: float) -> None:
+    """BEGIN IMMEDIATE, asking for the lock again and again for up to `wait` seconds.
+
+    SQLite's own waiting sleeps for up to a tenth of a second at a time: under load a shop would wait that long for a
+    lock that came free at once. Workers, who would take it again as soon as they gave it back, let others pass first.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute("PRAGMA busy_timeout=0")
+    deadline = time.monotonic() + wait
+    pause = _ASK_EVERY if wait < _HASTY else _LET_PASS
+    time.sleep(0 if wait < _HASTY else _LET_PASS)
+    try:
+        while time.monotonic() < deadline:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    break
+                time.sleep(pause)
+            else:
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={int(wait * 1000)}")
 
 
 def sessions(engine: Engine) -> sessionmaker[Session]:
