@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from sqlalchemy import update
 
 from tests.desk import Desk, opened_desk, settings_of
 from tests.sample_books import Books, write_books
 from tracker import stream
 from tracker.journal import Journal
 from tracker.ledger.database import open_database, sessions, writing
-from tracker.ledger.tables import AttributionDue, Counter, DeadLetter, InboxRow
+from tracker.ledger.tables import AttributionDue, Counter, DeadLetter, InboxRow, OrderRow
 from tracker.stream import Keeping
 from tracker.web import health
 from workers import heartbeat
@@ -182,6 +183,19 @@ def ledger_down(desk: Desk) -> Iterator[None]:
         patch.setitem(desk.wiring.__dict__, "sessions", sessions(nowhere))
         yield
     nowhere.dispose()
+
+
+def test_orders_of_which_only_a_refund_came_are_counted(desk: Desk, books: Books) -> None:
+    with writing(desk.wiring.sessions) as session:
+        session.execute(
+            update(OrderRow).where(OrderRow.id == books["A1"]).values(status=None, placed_at=None, placed_day=None)
+        )
+        since = session.get_one(OrderRow, books["A1"]).folded_at
+    found = health.examine(desk.wiring).ledger
+    assert found is not None
+    assert (found.waiting_orders, found.oldest_waiting_order) == (1, since)
+    desk.sign_in()
+    assert "Orders of which only a refund came so far</dt><dd>1</dd>" in desk.get("/system").text
 
 
 def delivery(books: Books, state: str, error: str | None, at: datetime) -> InboxRow:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     or_,
     select,
     text,
@@ -42,7 +43,7 @@ from tracker.ledger import inbox
 from tracker.ledger.bulk import insert_ignore
 from tracker.ledger.database import is_postgresql
 from tracker.ledger.due import mark_due
-from tracker.ledger.tables import OrderClick, OrderCode, OrderEventRow, OrderRow, Redaction, Shop
+from tracker.ledger.tables import Brand, OrderClick, OrderCode, OrderEventRow, OrderRow, Redaction, Shop
 
 LONGEST_EXTERNAL_ID = 100
 LONGEST_KEY = 200
@@ -163,6 +164,16 @@ def record(
         if (added or row["status"] is None) and _fold(session, home, row, now=now, wall=wall):
             changed.append(row["id"])
     return Recorded(tuple(changed), forgotten)
+
+
+def waiting(session: Session) -> tuple[int, datetime | None]:
+    """How many orders wait for their first snapshot, as only refunds of them came so far, and since when the oldest."""
+    found = session.execute(
+        select(func.count(), func.min(OrderRow.folded_at)).where(
+            OrderRow.brand_id.in_(select(Brand.id)), OrderRow.placed_at.is_(None), OrderRow.status.is_(None)
+        )
+    ).one()
+    return found[0], found[1]
 
 
 def refold(session: Session, home: Home, external_id: str, *, now: datetime, wall: datetime) -> bool:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from tracker import journal, queue, stream
-from tracker.ledger import due, inbox
+from tracker.ledger import due, inbox, orders
 from tracker.ledger.inbox import Entry, State
 from tracker.ledger.tables import Counter, DeadLetter
 from tracker.stream import Backlog, Keeping
@@ -98,6 +98,8 @@ class LedgerState:
     oldest_delivery: datetime | None
     due: int
     oldest_due: datetime | None
+    waiting_orders: int
+    oldest_waiting_order: datetime | None
     dead: int
     dead_letters: Sequence[Letter]
     held: Sequence[Entry]
@@ -285,11 +287,14 @@ def _text(value: object) -> str:
 def _ledger_state(wiring: Wiring) -> LedgerState:
     with wiring.sessions() as session:
         held = inbox.list_inbox(session, states=[State.QUARANTINED, State.FAILED, State.ANOMALY], limit=20)
+        waiting_orders, oldest_waiting_order = orders.waiting(session)
         return LedgerState(
             inbox=inbox.counts(session),
             oldest_delivery=inbox.oldest_pending(session),
             due=due.count_due(session),
             oldest_due=due.oldest_due(session),
+            waiting_orders=waiting_orders,
+            oldest_waiting_order=oldest_waiting_order,
             dead=session.execute(select(func.count()).select_from(DeadLetter)).scalar_one(),
             dead_letters=_dead_letters(session),
             held=held,
