@@ -19,6 +19,7 @@ PREFIX = "/api/v1"
 # Bodies that would be accepted, were their references the brand's own. A new writing route needs one here.
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/brand"): {"visitor_cookie": True},
+    ("POST", "/rules"): {"several_codes": "share"},
     ("POST", "/shops"): {"platform": "shopify"},
     ("PATCH", "/shops/{shop_id}"): {"name": "x"},
     ("POST", "/shops/{shop_id}/secrets"): {"secret": "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"},

@@ -348,3 +348,17 @@ def test_every_command_has_help(tracker: Tracker) -> None:
     for name in sorted(cli.tracker.commands):
         ran = tracker(name, "--help")
         assert (ran.code, ran.out.startswith("Usage: tracker")) == (0, True)
+
+
+def test_the_rules_are_shown_and_set(tracker: Tracker, maison: Any) -> None:
+    assert "code_wins" in tracker("rules", "show").out
+    asked = ("--between-partners", "shared", "--window", "click.influence=14", "--window", "click=20")
+    changed = tracker("rules", "set", *asked, "--excluded-source", "", "--json").json
+    assert (changed["version"], changed["windows"]) == (2, {"click": 20.0, "click:influence": 14.0})
+    assert changed["excluded_sources"] == []
+    assert tracker("rules", "set", "--window", "click.influence=", "--json").json["windows"] == {"click": 20.0}
+    assert tracker("rules", "show", "--json").json["version"] == 3
+    refused(tracker("rules", "set", "--window", "click"), "--window", "click.influence=30")
+    refused(tracker("rules", "set", "--window", "view=3"), "--window", "no window view")
+    refused(tracker("rules", "set", "--paying-model", "luck"), "--paying-model", "last_click")
+    refused(tracker("rules", "set", "--between-partners", "luck"), "--between-partners", "click_wins")

@@ -99,7 +99,8 @@ def _printable(text: str) -> str:
     return text
 
 
-def _lower(value: object) -> object:
+def lower(value: object) -> object:
+    """A word of a closed set as it is kept, however it was written."""
     return value.strip().lower().replace("-", "_").replace(" ", "_") if isinstance(value, str) else value
 
 
@@ -150,13 +151,13 @@ ShopFilter = Annotated[Reference | None, _reference("shop")]
 
 # --- closed sets -----------------------------------------------------------------------------------------------------
 
-ChannelField = Annotated[Channel, BeforeValidator(_lower)]
+ChannelField = Annotated[Channel, BeforeValidator(lower)]
 KindField = Annotated[
-    PartnerKind, BeforeValidator(lambda value: "creator" if _lower(value) == "influencer" else _lower(value))
+    PartnerKind, BeforeValidator(lambda value: "creator" if lower(value) == "influencer" else lower(value))
 ]
-FormatField = Annotated[Format, BeforeValidator(_lower)]
-ObjectiveField = Annotated[Objective, BeforeValidator(_lower)]
-FormulaField = Annotated[NetFormula, BeforeValidator(_lower)]
+FormatField = Annotated[Format, BeforeValidator(lower)]
+ObjectiveField = Annotated[Objective, BeforeValidator(lower)]
+FormulaField = Annotated[NetFormula, BeforeValidator(lower)]
 Currency = Annotated[str, AfterValidator(currency_code)]
 
 

@@ -15,7 +15,14 @@ from tracker.catalog.fields import problems
 from tracker.errors import BadInput, TrackerError
 
 # Fields whose option has another name than the field.
-_OPTIONS = {"hosts": "host", "landing_domains": "landing-domain", "valid_from": "from", "expires_at": "expires"}
+_OPTIONS = {
+    "hosts": "host",
+    "landing_domains": "landing-domain",
+    "valid_from": "from",
+    "expires_at": "expires",
+    "windows": "window",
+    "excluded_sources": "excluded-source",
+}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -78,9 +78,18 @@ class Rules:
             known["windows"] = {name: _window(name, seconds) for name, seconds in known["windows"].items()}
         if "excluded_sources" in known:
             known["excluded_sources"] = tuple(known["excluded_sources"])
-        known["between_partners"] = BetweenPartners(known.get("between_partners", BetweenPartners.CODE_WINS))
-        known["several_codes"] = SeveralCodes(known.get("several_codes", SeveralCodes.FIRST))
+        if unknown := known.keys() - {one.name for one in fields(cls)}:
+            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+        for name, kind in (("between_partners", BetweenPartners), ("several_codes", SeveralCodes)):
+            if name in known:
+                known[name] = _one_of(name, kind, known[name])
         return cls(version=version, **known)
+
+
+def _one_of(name: str, kind: type[StrEnum], value: str) -> StrEnum:
+    if value not in set(kind):
+        raise ValueError(f"{name}: want {', '.join(kind)}")
+    return kind(value)
 
 
 def _window(name: str, seconds: int) -> timedelta:

@@ -31,6 +31,30 @@ def ensure_rule_set(session: Session, brand_id: str, now: datetime) -> None:
     session.execute(insert(RuleSet).values(row).on_conflict_do_nothing())
 
 
+def current(session: Session, brand_id: str) -> RuleSet:
+    """The brand's newest rule set. Raises NotFound where it has none."""
+    newest = select(RuleSet).where(RuleSet.brand_id == brand_id).order_by(RuleSet.version.desc()).limit(1)
+    row = session.execute(newest).scalar_one_or_none()
+    if row is None:
+        raise NotFound("the brand has no rule set")
+    return row
+
+
+def add_version(session: Session, brand_id: str, rules: Rules, now: datetime) -> RuleSet:
+    """The rules as a new version from `now` on. Two at once are an IntegrityError unless the brand's row is locked."""
+    row = RuleSet(
+        id=derived_id("rule set", brand_id, str(rules.version)),
+        brand_id=brand_id,
+        version=rules.version,
+        settings=rules.to_json(),
+        effective_from=now,
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
 def first_rules() -> Rules:
     """The rules of a new brand, every model's own settings included, so that later defaults change nothing."""
     models = discover("tracker.attribution")

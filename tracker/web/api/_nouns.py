@@ -9,7 +9,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response
 
-from tracker.catalog import Desk, brands, campaigns, codes, links, partners, placements, shops
+from tracker.catalog import Desk, brands, campaigns, codes, links, partners, placements, rules, shops
 from tracker.catalog.fields import Input, ListQuery, Output, Page
 from tracker.web.api import _doors
 from tracker.web.api._doors import Door
@@ -63,6 +63,7 @@ class OwnerList(Output):
 def register(blueprint: APIBlueprint, door: Door) -> None:
     """Add the routes of the catalog."""
     _brand(blueprint, door)
+    _rules(blueprint, door)
     for noun in NOUNS:
         _list(blueprint, door, noun)
         _one(blueprint, door, noun)
@@ -85,6 +86,21 @@ def _brand(blueprint: APIBlueprint, door: Door) -> None:
     @blueprint.doc(summary="Change the key's brand", tags=["brand"])
     def change_brand(json_data: brands.BrandChange) -> Response:
         return door.write(lambda desk: brands.edit(desk, json_data))
+
+
+def _rules(blueprint: APIBlueprint, door: Door) -> None:
+    @blueprint.get("/rules")
+    @blueprint.output(rules.RulesView)
+    @blueprint.doc(summary="The rules under which orders are credited now", tags=["rules"])
+    def read_rules() -> Response:
+        return _doors.json(door.read(rules.current))
+
+    @blueprint.post("/rules")
+    @blueprint.input(rules.NewRules)
+    @blueprint.output(rules.RulesView, status_code=201)
+    @blueprint.doc(summary="A new version of the rules, for orders placed from now on", tags=["rules"], responses=[409])
+    def change_rules(json_data: rules.NewRules) -> Response:
+        return door.write(lambda desk: rules.change(desk, json_data), status=201)
 
 
 def _list(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
