@@ -220,6 +220,7 @@ def test_a_worker_at_the_end_of_its_shift_rings_for_the_next(
 ) -> None:
     monkeypatch.setattr(workers.attribution, "_SHIFT", 0.0)
     monkeypatch.setattr(workers.attribution, "_BATCH", 1)
+    monkeypatch.setattr(workers.attribution, "_SQLITE_BATCH", 1)
     world.order()
     world.order()
     assert workers.attribution.attribute_due() == 1
