@@ -213,7 +213,7 @@ def test_a_secret_follows_another_without_a_gap(tracker: Tracker, maison: Any) -
 
 
 def test_a_key_is_shown_once_and_revoked(tracker: Tracker, maison: Any, environment: dict[str, str]) -> None:
-    key = tracker("key", "add", "--name", "Site", "--json").json
+    key = tracker("key", "add", "Site", "--json").json
     listed = tracker("key", "list")
     assert key["prefix"] in listed.out
     assert key["key"] not in listed.out
@@ -251,7 +251,9 @@ def test_a_receipt_is_found_by_id_and_by_number(tracker: Tracker, world: ApiWorl
     shown: Any = world.alice.get(f"/orders/{world.alice.ids['order']}/receipt").json
     assert tracker("receipt", world.alice.ids["order"], "--json").json == shown
     assert tracker("receipt", "#1001", "--brand", "alice", "--json").json == shown
-    assert "candidates: alice" in tracker("receipt", "1001", "--brand", "alice").out
+    printed = tracker("receipt", "1001", "--brand", "alice").out
+    assert "candidates: alice" in printed
+    assert "shop: alice" in printed
     refused(tracker("receipt", "1002", "--brand", "alice"), "no order 1002")
     refused(tracker("receipt", world.bob.ids["order"], "--brand", "alice"), "no such order")
 

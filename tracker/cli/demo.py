@@ -31,7 +31,7 @@ class Unreconciled(TrackerError):
     """The service's figures are not the story's."""
 
 
-@click.command()
+@click.command(short_help="Four weeks of sample traffic, in a minute.")
 @click.option("--state", type=click.Path(path_type=Path), default=Path("demo-state"), show_default=True,
               help="The demo's own folder, emptied at every start.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(1, 600), default=45.0, show_default=True, help="How long to play.")

@@ -20,11 +20,13 @@ def key() -> None:
 
 
 @key.command()
+@click.argument("name_", metavar="[NAME]", required=False)
 @brand_option
 @click.option("--name", help="What it is for.")
 @json_option
-def add(brand: str | None, name: str | None, as_json: bool) -> None:
+def add(name_: str | None, brand: str | None, name: str | None, as_json: bool) -> None:
     """Make a key. It is shown now and never again."""
+    name = _shared.either("name", name_, name) if name_ or name else None
     with _shared.writing(brand) as desk:
         view = keys.add(desk, _shared.filled(keys.NewKey, name=name))
     _shared.show(view, as_json=as_json)

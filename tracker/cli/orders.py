@@ -51,7 +51,7 @@ def orders(brand: str | None, as_json: bool, limit: int | None, **options: Any) 
         _shared.print_table(_COLUMNS, cells, right=[_COLUMNS.index("net")])
 
 
-@click.command()
+@click.command(short_help="Why an order was credited as it was.")
 @click.argument("order")
 @brand_option
 @json_option
@@ -59,10 +59,11 @@ def receipt(order: str, brand: str | None, as_json: bool) -> None:
     """Show why an order, named by id or number, was credited as it was."""
     with _shared.reading(brand, order) as desk:
         found = _orders.receipt(desk.session, desk.brand_id, _order_id(desk, order))
+        names = _shared.names_at(desk)
     if as_json:
         _shared.print_json(found)
     else:
-        _print_receipt(found)
+        _print_receipt(found, names)
 
 
 def _rows(desk: Desk, limit: int | None, *, model: str | None, **options: Any) -> Iterator[Row]:
@@ -128,20 +129,21 @@ def _cell(row: Row, column: str, names: Mapping[str, str]) -> str:
     return _shared.text(value)
 
 
-def _print_receipt(found: Row, indent: str = "") -> None:
+def _print_receipt(found: Row, names: Mapping[str, str], indent: str = "") -> None:
     for name, value in found.items():
-        _print_value(name, value, indent)
+        _print_value(name, value, names, indent)
 
 
-def _print_value(name: str, value: Any, indent: str) -> None:
+def _print_value(name: str, value: Any, names: Mapping[str, str], indent: str) -> None:
     nested = [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
     if isinstance(value, dict) and value:
         click.echo(f"{indent}{name.replace('_', ' ')}:")
-        _print_receipt(value, indent + "  ")
+        _print_receipt(value, names, indent + "  ")
     elif nested:
         click.echo(f"{indent}{name.replace('_', ' ')}:")
         for part in nested:
             click.echo(f"{indent}  -")
-            _print_receipt(part, indent + "    ")
+            _print_receipt(part, names, indent + "    ")
     else:
-        click.echo(f"{indent}{name.replace('_', ' ')}: {_shared.text(value)}")
+        shown = _shared.text(value)
+        click.echo(f"{indent}{name.replace('_', ' ')}: {names.get(shown, shown)}")

@@ -21,14 +21,14 @@ def register(root: click.Group) -> None:
     root.add_command(report)
 
 
-@click.command()
+@click.command(short_help="Run a report; without a name, list them.")
 @click.argument("name", required=False)
 @brand_option
 @click.option("--format", "format_", type=click.Choice(["table", "json", "csv"]), help="[default: table]")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--from", "start", help="Its first day, such as 2026-03-01.  [default: thirty days ago]")
 @click.option("--to", "end", help="Its last day.  [default: today]")
-@click.option("--model", help="How credit is shared.  [default: as partners are paid]")
+@click.option("--model", help="How credit is shared, such as linear.  [default: as partners are paid]")
 @click.option("--partner", help="Of one partner, by id or name.")
 @click.option("--campaign", help="Of one campaign, by id or name.")
 @click.option("--channel", help="Of one channel: influence or affiliate.")

@@ -33,7 +33,7 @@ def register(root: click.Group) -> None:
     root.add_command(up)
 
 
-@click.command()
+@click.command(short_help="Run a whole installation on this machine.")
 @click.option("--admin", default="admin@localhost", show_default=True, help="Who may sign in to the pages.")
 @click.option(
     "--admin-password", envvar="ADMIN_PASSWORD", show_envvar=True, help="Made up and shown once if not given."

@@ -19,7 +19,7 @@ def register(root: click.Group) -> None:
     root.add_command(web)
 
 
-@click.command()
+@click.command(short_help="Run the web server alone, without workers.")
 def web() -> None:
     """Serve redirects, webhooks, pages and API, and ship this host's clicks, until told to stop."""
     settings = Settings.from_env()
