@@ -183,7 +183,7 @@ def _print(contestants: list[Contestant], given: argparse.Namespace) -> None:
             f"{contestant.p99 / by_name['raw WSGI'].p99:.2f}",
             str(contestant.errors),
         )
-    Console().print(table)
+    Console(width=110).print(table)
 
 
 if __name__ == "__main__":
