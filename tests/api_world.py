@@ -16,12 +16,12 @@ from apiflask import APIFlask
 from werkzeug.test import TestResponse
 
 from tests.conftest import NOW
+from tests.sample_books import drawn_receipt
 from tracker import catalog
 from tracker.catalog import Desk, brands, campaigns, codes, keys, links, partners, placements, shops
 from tracker.domain.ids import derived_id
 from tracker.domain.orders import NET_FORMULA
 from tracker.ledger.tables import Credit, CreditSet, OrderRow
-from tracker.ledger.tables import Receipt as ReceiptRow
 from tracker.settings import Settings
 from tracker.web import create_app
 from tracker.wiring import Wiring
@@ -133,7 +133,7 @@ def _add_order(desk: Desk, shop: str, partner: str, link: str, name: str, number
                channel="influence", link_id=link, code=f"{name}10", campaign_id=None, placement_id=None,
                evidence=["click", "code"], weight="1", amount=9000)
     )  # fmt: skip
-    desk.session.add(ReceiptRow(order_id=order, body={"candidates": [name]}, drawn_at=NOW))
+    desk.session.add(drawn_receipt(desk.brand_id, order, {"candidates": [name]}, NOW))
     desk.session.flush()
     return order
 

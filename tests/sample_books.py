@@ -296,7 +296,13 @@ def write_set(
 
 def write_receipt(session: Session, books: Books, number: str, body: dict[str, object]) -> None:
     """The receipt of an order."""
-    add(session, Receipt(order_id=books[number], body=body, drawn_at=EARLY))
+    add(session, drawn_receipt(books.brand, books[number], body, EARLY))
+
+
+def drawn_receipt(brand: str, order: str, body: dict[str, object], at: datetime) -> Receipt:
+    """The first receipt of an order."""
+    return Receipt(order_id=order, version=1, brand_id=brand, current=True, cause="order", body=body, digest="",
+                   replaces=None, changes=[], drawn_at=at)  # fmt: skip
 
 
 def add(session: Session, *rows: Base) -> None:

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
 from tests.conftest import NOW, Ledger
-from tests.sample_books import ALICE_LINK, MARCH, Books, write_books, write_order
+from tests.sample_books import ALICE_LINK, MARCH, Books, drawn_receipt, write_books, write_order
 from tracker.domain import metrics
 from tracker.errors import BadInput, NotFound
-from tracker.ledger.tables import Receipt
 from tracker.reports import _shape
 from tracker.reports._orders import OrderFilter, one_order, orders_page, receipt
 from tracker.reports._shape import Column, Kind, Result, Row, Scope
@@ -420,7 +419,7 @@ def test_brands_do_not_see_each_other_in_any_report(ledger: Ledger, books: Books
 
 def test_a_receipt_comes_with_its_order_and_all_models(ledger: Ledger, books: Books) -> None:
     with ledger.writing() as session:
-        session.add(Receipt(order_id=books["A1"], body={"rule": "last_click"}, drawn_at=NOW))
+        session.add(drawn_receipt(books.brand, books["A1"], {"rule": "last_click"}, NOW))
     with ledger.session() as session:
         found, none = receipt(session, books.brand, books["A1"]), receipt(session, books.brand, books["A4"])
     assert found["receipt"] == {"rule": "last_click"}

@@ -47,9 +47,23 @@ def write(session: Session, conclusions: Sequence[Conclusion], now: datetime) ->
     insert_rows(session, CreditSet, sets)
     insert_rows(session, Credit, [row for one in conclusions for row in _credit_rows(one)])
     _seal(session, order_ids, len(sets))
-    drawn = [{"order_id": one.case.bill.order_id, "body": one.receipt, "drawn_at": now} for one in conclusions]
-    insert_rows(session, Receipt, drawn)
+    insert_rows(session, Receipt, [_receipt_row(one, now) for one in conclusions])
     _stamp(session, conclusions, now)
+
+
+def _receipt_row(one: Conclusion, now: datetime) -> dict[str, Any]:
+    return {
+        "order_id": one.case.bill.order_id,
+        "version": 1,
+        "brand_id": one.case.brand_id,
+        "current": True,
+        "cause": "order",
+        "body": one.receipt,
+        "digest": "",
+        "replaces": None,
+        "changes": [],
+        "drawn_at": now,
+    }
 
 
 def _touch_rows(one: Conclusion) -> list[dict[str, Any]]:
@@ -93,6 +107,7 @@ def _set_rows(one: Conclusion) -> list[dict[str, Any]]:
             "net_formula": bill.net_formula,
             "net": bill.net,
             "currency": bill.currency,
+            "additive": True,
             "paying": result.paying,
             "sealed": False,
         }

@@ -53,10 +53,11 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A due order and the turn at which it was claimed."""
+    """A due order, the turn at which it was claimed, and what made it due last."""
 
     order_id: str
     turn: int
+    cause: str = ""
 
 
 def mark_due(session: Session, order_ids: Iterable[str], cause: str, wall: datetime) -> None:
@@ -133,27 +134,36 @@ def mark_due_for_link(session: Session, link_id: str, wall: datetime) -> None:
 
 
 def claim_due(session: Session, limit: int) -> list[Claim]:
-    """Up to `limit` due orders, the longest due first, with their rows locked; other drainers get other ones.
+    """Up to `limit` due orders with their rows locked: the longest due first, what is due in bulk last.
+
+    Other drainers get other ones.
 
     Call it first in a `writing` transaction, read facts only afterwards, and `settle` before the commit.
     """
-    longest = select(AttributionDue.order_id, AttributionDue.turn).order_by(AttributionDue.since).limit(limit * 4)
-    found = {row.order_id: row.turn for row in session.execute(longest)}
+    longest = (
+        select(AttributionDue.order_id, AttributionDue.turn, AttributionDue.cause)
+        .order_by(AttributionDue.bulk, AttributionDue.since)
+        .limit(limit * 4)
+    )
+    found = {row.order_id: Claim(row.order_id, row.turn, row.cause) for row in session.execute(longest)}
     return _lock(session, found, limit=limit) if found else []
 
 
 def longest_due(session: Session, limit: int) -> list[str]:
     """The orders that wait longest to be credited, unlocked."""
-    return list(session.execute(select(AttributionDue.order_id).order_by(AttributionDue.since).limit(limit)).scalars())
+    longest = select(AttributionDue.order_id).order_by(AttributionDue.bulk, AttributionDue.since).limit(limit)
+    return list(session.execute(longest).scalars())
 
 
 def claim_order(session: Session, order_id: str) -> Claim | None:
     """This order with its row locked, due or not; None where there is no such order. Waits for whoever holds it."""
-    turn = session.execute(select(AttributionDue.turn).where(AttributionDue.order_id == order_id)).scalar()
+    due = session.execute(
+        select(AttributionDue.turn, AttributionDue.cause).where(AttributionDue.order_id == order_id)
+    ).one_or_none()
     _wait_for_markers(session)
     row = select(OrderRow.id).where(OrderRow.id == order_id).with_for_update(key_share=True)
     known = session.execute(row).scalar() is not None
-    return Claim(order_id, turn or 0) if known else None
+    return Claim(order_id, *(due or (0, "asked"))) if known else None
 
 
 def settle(session: Session, claims: Iterable[Claim]) -> None:
@@ -270,18 +280,24 @@ def _wait_for_markers(session: Session) -> None:
         session.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MARKERS})
 
 
-def _lock(session: Session, turns: Mapping[str, int], *, limit: int) -> list[Claim]:
+def _lock(session: Session, claims: Mapping[str, Claim], *, limit: int) -> list[Claim]:
     """No lock of ours may be held while we wait for the markers: they may be waiting for one of these orders."""
     _wait_for_markers(session)
     still_due: Select[str] = (
         select(OrderRow.id)
         .join(AttributionDue, AttributionDue.order_id == OrderRow.id)
-        .where(among(session, OrderRow.id, turns))
-        .order_by(AttributionDue.since)
+        .where(among(session, OrderRow.id, claims))
+        .order_by(AttributionDue.bulk, AttributionDue.since)
         .limit(limit)
         .with_for_update(skip_locked=True, of=OrderRow, key_share=True)
     )
-    return [Claim(order_id, turns[order_id]) for order_id in session.execute(still_due).scalars()]
+    locked = session.execute(still_due).scalars().all()
+    if not is_postgresql(session) or not locked:
+        return [claims[order_id] for order_id in locked]
+    # The statement saw what was due when it began; whoever gave back an order meanwhile has settled it.
+    due = select(AttributionDue.order_id).where(among(session, AttributionDue.order_id, locked))
+    waiting = set(session.execute(due).scalars())
+    return [claims[order_id] for order_id in locked if order_id in waiting]
 
 
 def _mark(session: Session, order_ids: Iterable[str], cause: str, wall: datetime) -> None:

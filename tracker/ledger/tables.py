@@ -278,6 +278,61 @@ class RuleSet(Base):
     created_at: Mapped[datetime]
 
 
+class RuleDraft(Base):
+    """Settings that are not in force: replayed against past orders, changed, and published as a version or dropped."""
+
+    __tablename__ = "rule_drafts"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    based_on: Mapped[int] = mapped_column(Integer)  # the version that it began as a copy of
+    settings: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    published_version: Mapped[int | None] = mapped_column(Integer)
+
+
+class Terms(Base):
+    """What a partner is paid, one version. `scope` names what it is for (brand, campaign, partner) in one value.
+
+    `settings` say for new and for returning customers either a percentage, an exact fraction, or a flat amount.
+    """
+
+    __tablename__ = "terms"
+    __table_args__ = (UniqueConstraint("scope", "valid_from"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"), index=True)
+    campaign_id: Mapped[str | None] = mapped_column(Id, ForeignKey("campaigns.id"))
+    partner_id: Mapped[str | None] = mapped_column(Id, ForeignKey("partners.id"), index=True)
+    scope: Mapped[str] = mapped_column(Id)
+    settings: Mapped[dict[str, Any]]
+    currency: Mapped[str] = mapped_column(String(3))
+    hold_days: Mapped[int] = mapped_column(Integer)
+    valid_from: Mapped[datetime]
+    created_at: Mapped[datetime]
+
+
+class Holdout(Base):
+    """Regions or days that a campaign leaves out on purpose, so that what it brings can be told from what comes anyway.
+
+    `kind` is regions or days; `settings` name those held out and those compared.
+    """
+
+    __tablename__ = "holdouts"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"), index=True)
+    campaign_id: Mapped[str] = mapped_column(Id, ForeignKey("campaigns.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(10))
+    settings: Mapped[dict[str, Any]]
+    starts_on: Mapped[date] = mapped_column(Date)
+    ends_on: Mapped[date] = mapped_column(Date)
+    created_at: Mapped[datetime]
+
+
 # --- facts: clicks ---------------------------------------------------------------------------------------------------
 
 
@@ -450,6 +505,7 @@ class OrderRow(Base):
     placed_day: Mapped[date | None] = mapped_column(Date)
     customer: Mapped[str | None] = mapped_column(String(64))
     customer_is_new: Mapped[bool | None]
+    region: Mapped[str | None] = mapped_column(String(10))  # ISO 3166-2 where the goods went, such as FR-75
     codes: Mapped[list[Any]]
     click_ids: Mapped[list[Any]]
     flags: Mapped[list[Any]]
@@ -508,7 +564,10 @@ class Touch(Base):
 
 
 class CreditSet(Base):
-    """The credits of an order under one model. Unsealed sets are invisible; sealing checks that they sum to `net`."""
+    """The credits of an order under one model. Unsealed sets are invisible; sealing checks that they sum to `net`.
+
+    The credits of a model that is not additive are each the whole `net`, and that is checked instead.
+    """
 
     __tablename__ = "credit_sets"
     __table_args__ = (UniqueConstraint("order_id", "model"),)
@@ -521,6 +580,7 @@ class CreditSet(Base):
     net_formula: Mapped[str] = mapped_column(String(40))
     net: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
+    additive: Mapped[bool] = mapped_column(server_default=text("true"))
     paying: Mapped[bool]
     sealed: Mapped[bool]
 
@@ -551,13 +611,140 @@ class Credit(Base):
 
 
 class Receipt(Base):
-    """Why an order was credited as it was: candidates, verdicts, the rule, weights, amounts, versions."""
+    """Why an order was credited as it was, one row a version; a later version never changes an earlier one.
+
+    `cause` is what made it be drawn, `digest` the SHA-256 of the body's canonical form, `replaces` the digest of the
+    version before, `changes` who gained or lost by it under the paying model. One version of an order is `current`.
+    """
 
     __tablename__ = "receipts"
+    __table_args__ = (
+        Index(
+            "ix_receipts_current",
+            "order_id",
+            unique=True,
+            postgresql_where=text("current"),
+            sqlite_where=text("current"),
+        ),
+        Index("ix_receipts_brand_id_drawn_at", "brand_id", "drawn_at"),
+    )
 
     order_id: Mapped[str] = mapped_column(Id, ForeignKey("orders.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id)
+    current: Mapped[bool]
+    cause: Mapped[str] = mapped_column(String(40))
     body: Mapped[dict[str, Any]]
+    digest: Mapped[str] = mapped_column(String(64))
+    replaces: Mapped[str | None] = mapped_column(String(64))
+    changes: Mapped[list[Any]]
     drawn_at: Mapped[datetime]
+
+
+class Seal(Base):
+    """A link of a brand's chain of receipts: `hash` covers this receipt's digest and the hash before it."""
+
+    __tablename__ = "seals"
+    __table_args__ = (UniqueConstraint("order_id", "version"),)
+
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[str] = mapped_column(Id)
+    version: Mapped[int] = mapped_column(Integer)
+    digest: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+    sealed_at: Mapped[datetime]
+
+
+class Estimate(Base):
+    """What the models make of a period's journeys, as a worker last computed it: asked for, running, done or failed."""
+
+    __tablename__ = "estimates"
+    __table_args__ = (Index("ix_estimates_brand_id_asked_at", "brand_id", "asked_at"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"))
+    level: Mapped[str] = mapped_column(String(20))
+    starts_on: Mapped[date] = mapped_column(Date)
+    ends_on: Mapped[date] = mapped_column(Date)
+    state: Mapped[str] = mapped_column(String(10))
+    asked_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    result: Mapped[dict[str, Any] | None]
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+# --- what is owed ----------------------------------------------------------------------------------------------------
+
+
+class OrderTerms(Base):
+    """The terms of a partner for an order, as they were at the sale: frozen when the first commission is accrued."""
+
+    __tablename__ = "order_terms"
+
+    order_id: Mapped[str] = mapped_column(Id, ForeignKey("orders.id"), primary_key=True)
+    partner_id: Mapped[str] = mapped_column(Id, ForeignKey("partners.id"), primary_key=True)
+    terms_id: Mapped[str] = mapped_column(Id, ForeignKey("terms.id"))
+    new_customer: Mapped[bool]
+    frozen_at: Mapped[datetime]
+
+
+class Commission(Base):
+    """A change of what is owed to a partner for an order. Rows are only added; their sum is what is owed.
+
+    `kind` is accrual (the first), reversal (money went back) or adjustment (the credit changed). `amount` is signed.
+    `credit` and `receipt_version` say from what it was reckoned, `approves_at` when the hold ends.
+    """
+
+    __tablename__ = "commissions"
+    __table_args__ = (
+        UniqueConstraint("order_id", "partner_id", "number"),
+        Index("ix_commissions_brand_id_partner_id", "brand_id", "partner_id"),
+        Index("ix_commissions_brand_id_at", "brand_id", "at"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"))
+    order_id: Mapped[str] = mapped_column(Id, ForeignKey("orders.id"))
+    partner_id: Mapped[str] = mapped_column(Id, ForeignKey("partners.id"))
+    number: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(12))
+    amount: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    credit: Mapped[int]
+    terms_id: Mapped[str] = mapped_column(Id, ForeignKey("terms.id"))
+    receipt_version: Mapped[int] = mapped_column(Integer)
+    cause: Mapped[str] = mapped_column(String(40))
+    at: Mapped[datetime]
+    approves_at: Mapped[datetime]
+
+
+class CommissionStep(Base):
+    """A commission was approved or paid. Steps are only added; the last one is where it stands, none is pending."""
+
+    __tablename__ = "commission_steps"
+    __table_args__ = (Index("ix_commission_steps_payout_id", "payout_id"),)
+
+    commission_id: Mapped[str] = mapped_column(Id, ForeignKey("commissions.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(String(10), primary_key=True)
+    payout_id: Mapped[str | None] = mapped_column(Id, ForeignKey("payouts.id"))
+    at: Mapped[datetime]
+
+
+class Payout(Base):
+    """A payment of approved commissions to a partner: their sum in one currency, and the payer's own reference."""
+
+    __tablename__ = "payouts"
+    __table_args__ = (Index("ix_payouts_brand_id_partner_id", "brand_id", "partner_id"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"))
+    partner_id: Mapped[str] = mapped_column(Id, ForeignKey("partners.id"))
+    currency: Mapped[str] = mapped_column(String(3))
+    amount: Mapped[int]
+    reference: Mapped[str] = mapped_column(String(200))
+    paid_at: Mapped[datetime]
+    created_at: Mapped[datetime]
 
 
 # --- operation -------------------------------------------------------------------------------------------------------
@@ -566,10 +753,24 @@ class Receipt(Base):
 class AttributionDue(Base):
     """An order whose credits may have changed. Written in the transaction of the fact; deleted when drained.
 
-    `turn` grows with every new reason, so that a worker deletes only what it has seen.
+    `turn` grows with every new reason, so that a worker deletes only what it has seen. What is due in `bulk` (a change
+    of rules concerns a year of orders) waits until nothing else is.
     """
 
     __tablename__ = "attribution_due"
+    __table_args__ = (Index("ix_attribution_due_bulk_since", "bulk", "since"),)
+
+    order_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    turn: Mapped[int]
+    cause: Mapped[str] = mapped_column(String(40))
+    bulk: Mapped[bool] = mapped_column(server_default=text("false"))
+    since: Mapped[datetime]  # wall time
+
+
+class CommissionsDue(Base):
+    """An order whose commissions may have changed. Written in the transaction of its credits; deleted when drained."""
+
+    __tablename__ = "commissions_due"
 
     order_id: Mapped[str] = mapped_column(Id, primary_key=True)
     turn: Mapped[int]

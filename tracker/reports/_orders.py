@@ -74,7 +74,8 @@ def receipt(session: Session, brand_id: str, order_id: str) -> Row:
     Raises NotFound, for another brand's order too.
     """
     order = one_order(session, brand_id, order_id, model=ALL_MODELS)
-    drawn = session.get(Receipt, order_id)
+    current = select(Receipt).where(Receipt.order_id == order_id, Receipt.current.is_(True))
+    drawn = session.execute(current).scalar_one_or_none()
     return {
         "order": order,
         "receipt": drawn.body if drawn else None,
