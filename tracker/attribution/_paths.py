@@ -20,7 +20,8 @@ class Paths:
     path, in time order; path p is `codes[offsets[p]:offsets[p + 1]]` (`offsets`: n + 1, int64). Per path (n, float64):
     `conversions`, how many journeys along it ended in an order; `value`, their net value in minor units of one
     currency; `nulls`, how many ended without one. `ages` (m, float64) are days from a touch to the journey's end where
-    every row is one journey or its ages are known, else None.
+    every row is one journey or its ages are known, else None. `squares` (n), where known, is the sum of the squares of
+    the orders' values: how much a resampled `value` would vary.
     """
 
     names: tuple[str, ...]
@@ -30,6 +31,7 @@ class Paths:
     value: NDArray[np.float64]
     nulls: NDArray[np.float64]
     ages: NDArray[np.float64] | None = None
+    squares: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -43,6 +45,21 @@ class Paths:
     def rows(self) -> NDArray[np.int64]:
         """For each touch the path that it belongs to (m)."""
         return np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Customers:
+    """Whose journeys the paths were: customers with the same journeys are one bundle. b bundles, k entries.
+
+    `counts` (b) customers share bundle i, and each of them walked the paths `paths[offsets[i]:offsets[i + 1]]` (k,
+    indices into Paths), `conversions` (k) times to an order and `nulls` (k) times to none.
+    """
+
+    counts: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+    paths: NDArray[np.int64]
+    conversions: NDArray[np.float64]
+    nulls: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from tracker.attribution._paths import Paths, Shares
 from tracker.domain.journeys import Touchpoint
 from tracker.domain.rules import Rules
+
+if TYPE_CHECKING:  # crediting an order needs no arrays: a worker that only does that never loads numpy
+    from tracker.attribution._paths import Paths, Shares
 
 
 class Model(Protocol):
