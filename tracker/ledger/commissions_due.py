@@ -1,0 +1,86 @@
+"""Whatever changes the paying credits of an order marks its commissions due in its own transaction.
+
+Who marks holds the order's row, and so does who claims: a drainer sees either the credits that made the order due, or a
+turn that it does not settle.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cache
+
+from sqlalchemy import Insert, Select, bindparam, delete, func, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.orm import Session
+
+from tracker.ledger.bulk import insert_rows
+from tracker.ledger.database import among, is_postgresql
+from tracker.ledger.due import Claim
+from tracker.ledger.tables import CommissionsDue, OrderRow
+
+
+def mark(session: Session, causes: Mapping[str, str], wall: datetime) -> None:
+    """The commissions of these orders may have changed; `causes` by order id.
+
+    For the transaction that writes the credits. Turns begin at random, so that one settled once never comes again.
+    """
+    if not causes:
+        return
+    turn = secrets.randbits(48)
+    rows = [
+        {"order_id": order_id, "turn": turn, "cause": causes[order_id], "since": wall} for order_id in sorted(causes)
+    ]
+    known = select(CommissionsDue.order_id).where(among(session, CommissionsDue.order_id, causes))
+    waiting = set(session.execute(known.with_for_update()).scalars())
+    insert_rows(session, CommissionsDue, [row for row in rows if row["order_id"] not in waiting])
+    again = [row for row in rows if row["order_id"] in waiting]
+    if again:
+        session.connection().execute(_marking(postgresql=is_postgresql(session)), again)
+
+
+def claim(session: Session, limit: int) -> list[Claim]:
+    """Up to `limit` orders whose commissions are due with the orders' rows locked, the longest due first.
+
+    Call it first in a `writing` transaction, read credits only afterwards, and `settle` before the commit.
+    """
+    found = session.execute(
+        select(CommissionsDue.order_id).order_by(CommissionsDue.since, CommissionsDue.order_id).limit(limit)
+    ).scalars()
+    locking: Select[str] = (
+        select(OrderRow.id)
+        .where(among(session, OrderRow.id, found))
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    locked = session.execute(locking).scalars().all()
+    # Read after the lock: whoever held the order before may have settled it, or marked it once more.
+    turns = select(CommissionsDue.order_id, CommissionsDue.turn, CommissionsDue.cause).where(
+        among(session, CommissionsDue.order_id, locked)
+    )
+    rows = session.execute(turns.order_by(CommissionsDue.since, CommissionsDue.order_id)) if locked else ()
+    return [Claim(row.order_id, row.turn, row.cause) for row in rows]
+
+
+def settle(session: Session, claims: Iterable[Claim]) -> None:
+    """The commissions are reckoned as of the claimed turns; a later turn stays due."""
+    rows = [{"id": one.order_id, "seen": one.turn} for one in sorted(claims, key=lambda one: one.order_id)]
+    seen = (CommissionsDue.order_id == bindparam("id"), CommissionsDue.turn == bindparam("seen"))
+    if rows:
+        session.connection().execute(delete(CommissionsDue).where(*seen), rows)
+
+
+def count(session: Session) -> int:
+    """How many orders wait for their commissions."""
+    return session.execute(select(func.count()).select_from(CommissionsDue)).scalar_one()
+
+
+@cache
+def _marking(*, postgresql: bool) -> Insert:
+    insert = insert_postgresql if postgresql else insert_sqlite
+    statement = insert(CommissionsDue)
+    return statement.on_conflict_do_update(
+        index_elements=["order_id"],
+        set_={"turn": CommissionsDue.turn + 1, "cause": statement.excluded.cause},
+    )
