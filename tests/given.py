@@ -83,11 +83,11 @@ class World:
 
     # --- the catalog --------------------------------------------------------------------------------------------------
 
-    def partner(self, name: str, channel: str = "influence") -> str:
+    def partner(self, name: str, channel: str = "influence", kind: str = "creator") -> str:
         """A partner of the brand; the id."""
         partner_id = self._id("partner", name)
         self.names[partner_id] = name
-        self._insert(Partner, id=partner_id, brand_id=self.brand, name=name, channel=channel, kind="creator",
+        self._insert(Partner, id=partner_id, brand_id=self.brand, name=name, channel=channel, kind=kind,
                      created_at=BIRTH)  # fmt: skip
         return partner_id
 
