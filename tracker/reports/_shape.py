@@ -113,13 +113,14 @@ def in_menu_order() -> dict[str, Report]:
 
 
 def models() -> list[str]:
-    """Every model by name."""
-    return list(plugins.discover("tracker.attribution"))
+    """Every model that credits single orders, by name. Learned models estimate periods, and are asked elsewhere."""
+    return list(model_titles())
 
 
 def model_titles() -> dict[str, str]:
-    """What every model is called, by its name."""
-    return {name: str(module.TITLE) for name, module in plugins.discover("tracker.attribution").items()}
+    """What every model that credits single orders is called, by its name."""
+    found = plugins.discover("tracker.attribution").items()
+    return {name: str(module.TITLE) for name, module in found if hasattr(module, "weights")}
 
 
 def run(session: Session, name: str, scope: Scope) -> Result:
