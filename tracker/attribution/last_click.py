@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from tracker.domain.journeys import Touchpoint
 from tracker.domain.rules import Rules
+
+if TYPE_CHECKING:
+    from tracker.attribution._paths import Paths, Shares
 
 NAME = "last_click"
 TITLE = "Last click"
@@ -19,3 +23,10 @@ SETTINGS: Mapping[str, str] = {}
 def weights(touches: Sequence[Touchpoint], rules: Rules) -> list[Fraction]:
     """1 for the last touch. Touches at the same time are ordered by id, the first code of an order last."""
     return [Fraction(0)] * (len(touches) - 1) + [Fraction(1)]
+
+
+def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
+    """What each path brought goes to its last touch."""
+    from tracker.attribution import _columns  # noqa: PLC0415  (crediting an order needs no arrays)
+
+    return _columns.credited(paths, paths.codes[_columns.lasts(paths)], _columns.touched(paths))

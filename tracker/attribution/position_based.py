@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from tracker.domain.journeys import Touchpoint
 from tracker.domain.rules import Rules
+
+if TYPE_CHECKING:
+    from tracker.attribution._paths import Paths, Shares
 
 NAME = "position_based"
 TITLE = "Position based"
@@ -33,8 +37,26 @@ def weights(touches: Sequence[Touchpoint], rules: Rules) -> list[Fraction]:
 
 def shares(rules: Rules) -> tuple[Fraction, Fraction]:
     """The exact shares of opener and closer under these rules. Raises ValueError."""
-    settings = rules.of_model(NAME, SETTINGS)
+    return _ends(rules.of_model(NAME, SETTINGS))
+
+
+def _ends(settings: Mapping[str, str]) -> tuple[Fraction, Fraction]:
     first, last = Fraction(settings["first"]), Fraction(settings["last"])
     if first < 0 or last < 0 or first + last > 1:
         raise ValueError("position_based: the shares of first and last must be ≥ 0 and sum to at most 1")
     return first, last
+
+
+def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
+    """As `weights`, for every path, in floating point. Raises ValueError as it does."""
+    from tracker.attribution import _columns  # noqa: PLC0415  (crediting an order needs no arrays)
+
+    first, last = _ends({**SETTINGS, **settings})
+    lengths = _columns.per_touch(paths, paths.lengths)
+    parts = float(1 - first - last) / (lengths - 2).clip(1)
+    parts[_columns.firsts(paths)] = first
+    parts[_columns.lasts(paths)] = last
+    parts[lengths == 1] = 1
+    pair = lengths == 2
+    parts[pair] = parts[pair] / float(first + last) if first + last else 1 / 2
+    return _columns.weighed(paths, parts)
