@@ -282,6 +282,16 @@ class RuleDraft(Base):
     """Settings that are not in force: replayed against past orders, changed, and published as a version or dropped."""
 
     __tablename__ = "rule_drafts"
+    __table_args__ = (
+        Index(
+            "ix_rule_drafts_name",
+            "brand_id",
+            "name",
+            unique=True,
+            postgresql_where=text("published_version IS NULL"),
+            sqlite_where=text("published_version IS NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"), index=True)
@@ -693,7 +703,8 @@ class Commission(Base):
     """A change of what is owed to a partner for an order. Rows are only added; their sum is what is owed.
 
     `kind` is accrual (the first), reversal (money went back) or adjustment (the credit changed). `amount` is signed.
-    `credit` and `receipt_version` say from what it was reckoned, `approves_at` when the hold ends.
+    `credit`, `net` (of the order; 0 while it earns nothing) and `receipt_version` say from what it was reckoned,
+    `approves_at` when the hold ends.
     """
 
     __tablename__ = "commissions"
@@ -712,6 +723,7 @@ class Commission(Base):
     amount: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     credit: Mapped[int]
+    net: Mapped[int]
     terms_id: Mapped[str] = mapped_column(Id, ForeignKey("terms.id"))
     receipt_version: Mapped[int] = mapped_column(Integer)
     cause: Mapped[str] = mapped_column(String(40))
@@ -764,6 +776,21 @@ class AttributionDue(Base):
     turn: Mapped[int]
     cause: Mapped[str] = mapped_column(String(40))
     bulk: Mapped[bool] = mapped_column(server_default=text("false"))
+    since: Mapped[datetime]  # wall time
+
+
+class RulesDue(Base):
+    """A version of the rules that has not yet been told to all orders placed since its start. Deleted when it has.
+
+    Written in the version's own transaction. The orders up to (`placed_at`, `order_id`) have been looked at.
+    """
+
+    __tablename__ = "rules_due"
+
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    placed_at: Mapped[datetime]
+    order_id: Mapped[str] = mapped_column(Id)
     since: Mapped[datetime]  # wall time
 
 

@@ -58,7 +58,17 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('rule_drafts', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_rule_drafts_brand_id'), ['brand_id'], unique=False)
+        batch_op.create_index('ix_rule_drafts_name', ['brand_id', 'name'], unique=True, postgresql_where=sa.text('published_version IS NULL'), sqlite_where=sa.text('published_version IS NULL'))
 
+    op.create_table('rules_due',
+    sa.Column('brand_id', tracker.ledger.types.Id(length=32), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('placed_at', tracker.ledger.types.Moment(length=32), nullable=False),
+    sa.Column('order_id', tracker.ledger.types.Id(length=32), nullable=False),
+    sa.Column('since', tracker.ledger.types.Moment(length=32), nullable=False),
+    sa.ForeignKeyConstraint(['brand_id'], ['brands.id'], name=op.f('fk_rules_due_brand_id')),
+    sa.PrimaryKeyConstraint('brand_id', 'version', name=op.f('pk_rules_due'))
+    )
     op.create_table('seals',
     sa.Column('brand_id', tracker.ledger.types.Id(length=32), nullable=False),
     sa.Column('number', sa.BigInteger(), nullable=False),
@@ -136,6 +146,7 @@ def upgrade() -> None:
     sa.Column('amount', sa.BigInteger(), nullable=False),
     sa.Column('currency', sa.String(length=3), nullable=False),
     sa.Column('credit', sa.BigInteger(), nullable=False),
+    sa.Column('net', sa.BigInteger(), nullable=False),
     sa.Column('terms_id', tracker.ledger.types.Id(length=32), nullable=False),
     sa.Column('receipt_version', sa.Integer(), nullable=False),
     sa.Column('cause', sa.String(length=40), nullable=False),
@@ -260,7 +271,9 @@ def downgrade() -> None:
 
     op.drop_table('holdouts')
     op.drop_table('seals')
+    op.drop_table('rules_due')
     with op.batch_alter_table('rule_drafts', schema=None) as batch_op:
+        batch_op.drop_index('ix_rule_drafts_name', postgresql_where=sa.text('published_version IS NULL'), sqlite_where=sa.text('published_version IS NULL'))
         batch_op.drop_index(batch_op.f('ix_rule_drafts_brand_id'))
 
     op.drop_table('rule_drafts')
