@@ -6,13 +6,14 @@ import time
 
 from tracker import log, pipeline, queue
 from tracker.errors import Unavailable
-from tracker.ledger import due
+from tracker.ledger import due, rules_due
 from tracker.ledger.database import writing
 from tracker.wiring import Wiring
 from workers import wiring, work
 
 # Of SQLite it is the one writer, and a shop waits behind it: its turns are short.
 _BATCH, _SQLITE_BATCH = 50, 16
+_TAKEN_OVER = 500  # orders put under a new version of the rules in one transaction
 _SHIFT = 20.0  # seconds after which a job leaves the rest to the next one, so that a worker stops soon when told to
 _TRIES = 5
 
@@ -25,7 +26,7 @@ def attribute_due() -> int:
     hands = wiring()
     ends = time.monotonic() + _SHIFT
     credited = 0
-    while count := _batch():
+    while (count := _batch()) or _taken_over():
         credited += count
         if time.monotonic() >= ends:
             queue.ring(hands.redis, queue.ATTRIBUTION, queue.ATTRIBUTE)
@@ -33,6 +34,16 @@ def attribute_due() -> int:
     if credited:
         log.info("orders_attributed", orders=credited)
     return credited
+
+
+def _taken_over() -> bool:
+    """Where nothing is due, let a new version of the rules take over some more orders; whether there were any left."""
+    hands = wiring()
+    with hands.sessions() as session:
+        if not rules_due.is_any(session):
+            return False
+    with writing(hands.sessions) as session:
+        return rules_due.take_over(session, _TAKEN_OVER, hands.clock.wall()) is not None
 
 
 def _batch() -> int:

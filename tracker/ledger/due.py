@@ -133,6 +133,12 @@ def mark_due_for_link(session: Session, link_id: str, wall: datetime) -> None:
     mark_due(session, session.execute(found).scalars(), "catalog", wall)
 
 
+def mark_due_in_bulk(session: Session, order_ids: Iterable[str], cause: str, wall: datetime) -> None:
+    """These orders alone are to be credited anew once nothing else waits; one that is due already keeps its place."""
+    _begin_marking(session)
+    _mark(session, order_ids, cause, wall, bulk=True)
+
+
 def claim_due(session: Session, limit: int) -> list[Claim]:
     """Up to `limit` due orders with their rows locked: the longest due first, what is due in bulk last.
 
@@ -300,9 +306,10 @@ def _lock(session: Session, claims: Mapping[str, Claim], *, limit: int) -> list[
     return [claims[order_id] for order_id in locked if order_id in waiting]
 
 
-def _mark(session: Session, order_ids: Iterable[str], cause: str, wall: datetime) -> None:
+def _mark(session: Session, order_ids: Iterable[str], cause: str, wall: datetime, *, bulk: bool = False) -> None:
     """Turns begin at random, so that a turn settled once can never be mistaken for a later one."""
-    figures = {"ids": packed(session, order_ids), "turn": secrets.randbits(48), "cause": cause, "since": wall}
+    turn = secrets.randbits(48)
+    figures = {"ids": packed(session, order_ids), "turn": turn, "cause": cause, "bulk": bulk, "since": wall}
     session.connection().execute(_marking(postgresql=is_postgresql(session)), figures)
 
 
@@ -313,13 +320,18 @@ def _marking(*, postgresql: bool) -> Insert:
         OrderRow.id,
         bindparam("turn", type_=AttributionDue.turn.type),
         bindparam("cause", type_=AttributionDue.cause.type),
+        bindparam("bulk", type_=AttributionDue.bulk.type),
         bindparam("since", type_=AttributionDue.since.type),
     )
     insert = insert_postgresql if postgresql else insert_sqlite
     statement = insert(AttributionDue).from_select(
-        ["order_id", "turn", "cause", "since"], rows.where(chosen).order_by(OrderRow.id)
+        ["order_id", "turn", "cause", "bulk", "since"], rows.where(chosen).order_by(OrderRow.id)
     )
     return statement.on_conflict_do_update(
         index_elements=["order_id"],
-        set_={"turn": AttributionDue.turn + 1, "cause": statement.excluded.cause},
+        set_={
+            "turn": AttributionDue.turn + 1,
+            "cause": statement.excluded.cause,
+            "bulk": and_(AttributionDue.bulk, statement.excluded.bulk),
+        },
     )

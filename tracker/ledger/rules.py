@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tracker.domain.ids import derived_id
 from tracker.domain.rules import Rules
-from tracker.errors import NotFound
+from tracker.errors import Conflict, NotFound
+from tracker.ledger import rules_due
 from tracker.ledger.database import is_postgresql
 from tracker.ledger.tables import RuleSet
 from tracker.plugins import discover
@@ -40,18 +42,40 @@ def current(session: Session, brand_id: str) -> RuleSet:
     return row
 
 
-def add_version(session: Session, brand_id: str, rules: Rules, now: datetime) -> RuleSet:
-    """The rules as a new version from `now` on. Two at once are an IntegrityError unless the brand's row is locked."""
+def versions(session: Session, brand_id: str) -> Sequence[RuleSet]:
+    """Every rule set of the brand, the first one first."""
+    rows = select(RuleSet).where(RuleSet.brand_id == brand_id).order_by(RuleSet.version)
+    return session.execute(rows).scalars().all()
+
+
+def add_version(
+    session: Session,
+    brand_id: str,
+    rules: Rules,
+    now: datetime,
+    *,
+    start: datetime | None = None,
+    wall: datetime | None = None,
+) -> RuleSet:
+    """The rules as a new version for the orders placed from `start` (else `now`) on, earlier versions or not.
+
+    Orders that were credited before under an earlier version will be put under it: see `rules_due`. Raises Conflict
+    where somebody else added that version.
+    """
     row = RuleSet(
         id=derived_id("rule set", brand_id, str(rules.version)),
         brand_id=brand_id,
         version=rules.version,
         settings=rules.to_json(),
-        effective_from=now,
+        effective_from=start or now,
         created_at=now,
     )
     session.add(row)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Conflict("somebody else has just published rules: look at them, then try again") from None
+    rules_due.begin(session, row, wall or now)
     return row
 
 
@@ -62,7 +86,11 @@ def first_rules() -> Rules:
 
 
 class Book:
-    """All rule sets of some brands, read once."""
+    """All rule sets of some brands, read once.
+
+    Of the versions that had begun when an order was placed the newest one holds, in whatever order they begin: who
+    publishes later overrules who published before.
+    """
 
     def __init__(self, session: Session, brand_ids: Iterable[str]) -> None:
         rows = session.execute(
