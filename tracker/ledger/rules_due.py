@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, func, literal, or_, select, tuple_, update
 from sqlalchemy.orm import Session
@@ -69,7 +68,7 @@ def take_over(session: Session, limit: int, wall: datetime, *, brand_id: str | N
     if len(orders) < limit:
         session.delete(row)
     else:
-        row.placed_at, row.order_id = orders[-1].placed_at, orders[-1].id
+        row.placed_at, row.order_id = orders[-1].placed_at or row.placed_at, orders[-1].id
     session.flush()
     return len(orders)
 
@@ -97,7 +96,7 @@ def _unseen(row: RulesDue | type[RulesDue]) -> ColumnElement[bool]:
     return and_(OrderRow.brand_id == row.brand_id, tuple_(OrderRow.placed_at, OrderRow.id) > seen)
 
 
-def _restamp(session: Session, brand_id: str, orders: Sequence[Row[Any]]) -> list[str]:
+def _restamp(session: Session, brand_id: str, orders: Sequence[Row[str, datetime | None]]) -> list[str]:
     """Give orders the newest version that had begun at their sale; the ids of those whose version changed.
 
     It waits for whoever is crediting one of them, and sees what they stamped. An order without a stamp counts as
