@@ -17,12 +17,13 @@ from tracker import failpoints, log, plugins
 from tracker.agents import look
 from tracker.domain.agents import HIDDEN_LOAD, Agent, is_hidden_load
 from tracker.domain.clicks import decode
+from tracker.domain.commissions import Row, rows_to_add
 from tracker.domain.credits import ModelCredits, credit, receipt
 from tracker.domain.deliveries import Delivery, Platform, Redaction, ShopContext
 from tracker.domain.ids import derived_id
 from tracker.domain.journeys import judge
 from tracker.errors import BadPayload, Unavailable, place_of
-from tracker.ledger import clicks, credits, due, inbox, journeys, orders
+from tracker.ledger import clicks, commissions, commissions_due, credits, due, inbox, journeys, orders
 from tracker.ledger.database import writing
 from tracker.plugins import discover
 
@@ -304,3 +305,38 @@ def _conclude(case: journeys.Case) -> credits.Conclusion:
         if model.ADDITIVE
     )
     return credits.Conclusion(case, journey, results, receipt(case.bill, journey, results, case.rules))
+
+
+# --- what is owed -----------------------------------------------------------------------------------------------------
+
+
+def accrue_commissions(factory: sessionmaker[Session], limit: int, now: datetime) -> int:
+    """Reckon the commissions of up to `limit` due orders, the longest due first, all or none of them; how many.
+
+    Several may run at once: each has orders of its own. Doing it again adds nothing. Raises Unavailable.
+    """
+    with writing(factory) as session:
+        claims = commissions_due.claim(session, limit)
+        cases = commissions.load(session, [claim.order_id for claim in claims])
+        causes = {claim.order_id: claim.cause for claim in claims}
+        commissions.write(session, [(case, _owed(case)) for case in cases], causes, now)
+        commissions_due.settle(session, claims)
+        failpoints.reached("commissions.before_commit")
+    return len(claims)
+
+
+def approve_commissions(factory: sessionmaker[Session], limit: int, now: datetime) -> int:
+    """Approve up to `limit` commissions whose hold is over; how many. Raises Unavailable."""
+    with factory() as session:
+        over = commissions.past_hold(session, now, limit)
+    if not over:
+        return 0
+    with writing(factory) as session:
+        commissions.approve(session, over, now)
+    return len(over)
+
+
+def _owed(case: commissions.Case) -> list[Row]:
+    """The thinking: what the rows must come to by now. Pure."""
+    terms = case.offer.terms if case.offer else None
+    return rows_to_add(case.rows, terms, case.share, case.sale, new_customer=case.new_customer)

@@ -1,0 +1,88 @@
+"""Terms are immutable rows: one version of what a partner is paid, in force from its start until the next one's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, or_, select
+from sqlalchemy.orm import Session
+
+from tracker.domain.commissions import Offer, Terms
+from tracker.domain.ids import derived_id
+from tracker.domain.orders import Status
+from tracker.ledger import commissions_due
+from tracker.ledger.database import among
+from tracker.ledger.tables import Brand, Credit, CreditSet, OrderRow, OrderTerms
+from tracker.ledger.tables import Terms as TermsRow
+
+
+def scope_of(brand_id: str, campaign_id: str | None, partner_id: str | None) -> str:
+    """What terms are for, as one value: of one scope only one version may begin at a moment."""
+    return derived_id("terms", brand_id, campaign_id or "", partner_id or "")
+
+
+def offer(row: TermsRow | Row[Any]) -> Offer:
+    """What a stored version of terms says."""
+    terms = Terms.from_json(row.settings, row.currency, row.hold_days)
+    return Offer(row.id, row.partner_id, row.campaign_id, row.valid_from, terms)
+
+
+class Book:
+    """All terms of some brands that may concern some partners, read once.
+
+    The brands' rows are held until the transaction ends, so that no terms are added behind our back: see `mark_due`.
+    """
+
+    def __init__(self, session: Session, brand_ids: Iterable[str], partner_ids: Collection[str]) -> None:
+        brands = sorted(set(brand_ids))
+        session.execute(select(Brand.id).where(Brand.id.in_(brands)).order_by(Brand.id).with_for_update(read=True))
+        query = select(TermsRow).where(
+            TermsRow.brand_id.in_(brands),
+            or_(TermsRow.partner_id.is_(None), among(session, TermsRow.partner_id, partner_ids)),
+        )
+        self._of_brand: dict[str, list[Offer]] = {}
+        for row in session.execute(query).scalars():
+            self._of_brand.setdefault(row.brand_id, []).append(offer(row))
+
+    def of(self, brand_id: str) -> list[Offer]:
+        """Every version of the brand's terms, in no particular sequence."""
+        return self._of_brand.get(brand_id, [])
+
+
+def mark_due(session: Session, brand_id: str, partner_id: str | None, valid_from: datetime, wall: datetime) -> int:
+    """Have orders of which new terms may be the first reckoned anew; how many. Frozen terms stay as they are.
+
+    For the transaction that adds the terms, with the brand's row locked: whoever reckons an order that we cannot see
+    yet waits for that row, and then sees the terms.
+    """
+    order_ids = session.execute(_without_terms(brand_id, partner_id, valid_from)).scalars().all()
+    locking = (
+        select(OrderRow.id)
+        .where(among(session, OrderRow.id, set(order_ids)))
+        .order_by(OrderRow.id)
+        .with_for_update(key_share=True)
+    )
+    found = session.execute(locking).scalars().all() if order_ids else ()
+    commissions_due.mark(session, dict.fromkeys(found, "terms"), wall)
+    return len(found)
+
+
+def _without_terms(brand_id: str, partner_id: str | None, placed_from: datetime) -> Select[str]:
+    query = (
+        select(OrderRow.id)
+        .join(CreditSet, CreditSet.order_id == OrderRow.id)
+        .join(Credit, Credit.set_id == CreditSet.id)
+        .outerjoin(OrderTerms, (OrderTerms.order_id == OrderRow.id) & (OrderTerms.partner_id == Credit.partner_id))
+        .where(
+            OrderRow.brand_id == brand_id,
+            OrderRow.placed_at >= placed_from,
+            OrderRow.status == Status.PAID,
+            CreditSet.paying,
+            CreditSet.sealed,
+            OrderTerms.order_id.is_(None),
+        )
+        .distinct()
+    )
+    return query.where(Credit.partner_id == partner_id) if partner_id else query
