@@ -14,7 +14,24 @@ from enum import StrEnum
 
 from tracker.domain.catalog import Channel
 from tracker.domain.orders import Status
-from tracker.domain.rules import SKEW, BetweenPartners, Rules, SeveralCodes
+from tracker.domain.rules import SKEW, BetweenPartners, Evidence, Rules, SeveralCodes
+
+__all__ = [
+    "EARNING_CHANNELS",
+    "RULE_SENTENCES",
+    "SENTENCES",
+    "Candidate",
+    "Evidence",
+    "Finding",
+    "Journey",
+    "Key",
+    "Kind",
+    "Reason",
+    "Rule",
+    "Sale",
+    "Touchpoint",
+    "judge",
+]
 
 EARNING_CHANNELS = frozenset(channel.value for channel in Channel)
 
@@ -27,15 +44,6 @@ class Kind(StrEnum):
 
 
 Key = tuple[Kind, str]
-
-
-class Evidence(StrEnum):
-    """How a touchpoint was tied to the order, the most direct first."""
-
-    CLICK_ID = "click_id"
-    CODE = "code"
-    VISITOR = "visitor"
-    CUSTOMER = "customer"
 
 
 _STRENGTH = {evidence: rank for rank, evidence in enumerate(Evidence)}
