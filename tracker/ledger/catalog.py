@@ -20,16 +20,19 @@ from tracker.ledger.tables import (
     Campaign,
     Code,
     CodeOwner,
+    Commission,
     Link,
     OrderRow,
     Partner,
+    Payout,
     Placement,
     Shop,
     ShopSecret,
+    Terms,
     TrackingHost,
 )
 
-T = TypeVar("T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey)
+T = TypeVar("T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Terms, Commission, Payout)
 
 LARGEST_PAGE = 1000
 

@@ -77,7 +77,9 @@ def load(session: Session, order_ids: Sequence[str]) -> list[Case]:
     _read_rows(session, order_ids, parties)
     orders = {row.id: row for row in session.execute(_orders(session, order_ids))}
     frozen = _frozen(session, order_ids)
-    book = terms.Book(session, {row.brand_id for row in orders.values()}, {partner for _, partner in parties})
+    brand_ids = {row.brand_id for row in orders.values()}
+    terms.hold_still(session, brand_ids)
+    book = terms.Book(session, brand_ids, {partner for _, partner in parties})
     return [
         _case(orders[order_id], partner_id, party, frozen.get((order_id, partner_id)), book)
         for (order_id, partner_id), party in sorted(parties.items())

@@ -29,17 +29,18 @@ def offer(row: TermsRow | Row[Any]) -> Offer:
     return Offer(row.id, row.partner_id, row.campaign_id, row.valid_from, terms)
 
 
-class Book:
-    """All terms of some brands that may concern some partners, read once.
+def hold_still(session: Session, brand_ids: Iterable[str]) -> None:
+    """Until the transaction ends nobody adds terms of these brands: see `mark_due`."""
+    brands = select(Brand.id).where(Brand.id.in_(sorted(set(brand_ids)))).order_by(Brand.id)
+    session.execute(brands.with_for_update(read=True))
 
-    The brands' rows are held until the transaction ends, so that no terms are added behind our back: see `mark_due`.
-    """
+
+class Book:
+    """All terms of some brands that may concern some partners, read once."""
 
     def __init__(self, session: Session, brand_ids: Iterable[str], partner_ids: Collection[str]) -> None:
-        brands = sorted(set(brand_ids))
-        session.execute(select(Brand.id).where(Brand.id.in_(brands)).order_by(Brand.id).with_for_update(read=True))
         query = select(TermsRow).where(
-            TermsRow.brand_id.in_(brands),
+            TermsRow.brand_id.in_(set(brand_ids)),
             or_(TermsRow.partner_id.is_(None), among(session, TermsRow.partner_id, partner_ids)),
         )
         self._of_brand: dict[str, list[Offer]] = {}
