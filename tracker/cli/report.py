@@ -13,7 +13,7 @@ from tracker.cli._shared import brand_option
 from tracker.reports import _shape
 from tracker.reports._shape import Column, Kind, Result, Row
 
-_FIGURES = (Kind.INTEGER, Kind.MONEY, Kind.PERCENT)
+_FIGURES = (Kind.INTEGER, Kind.NUMBER, Kind.MONEY, Kind.PERCENT)
 
 
 def register(root: click.Group) -> None:

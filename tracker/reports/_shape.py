@@ -45,6 +45,7 @@ class Kind(StrEnum):
     LIST = "list"  # list of str
     WORD = "word"  # str of a closed set, shown translated
     INTEGER = "integer"  # int
+    NUMBER = "number"  # Fraction or float: an estimate, shown to one decimal
     MONEY = "money"  # int, minor units of row["currency"]
     PERCENT = "percent"  # Fraction of 1
     DATE = "date"  # date
@@ -79,7 +80,11 @@ class Scope:
 
 
 class Report(Protocol):
-    """The shape of a public module in `tracker.reports`. Its name is the module's."""
+    """The shape of a public module in `tracker.reports`. Its name is the module's.
+
+    It may also have RANK (its place in menus), CHART (the macro of templates/_macros.html that draws it) and WORDS
+    (what its own words of a closed set are called, in English).
+    """
 
     TITLE: str
     DESCRIPTION: str
@@ -99,6 +104,7 @@ class Result:
     columns: tuple[Column, ...]
     rows: Sequence[Row]
     scope: Scope
+    chart: str = ""
 
 
 def reports() -> dict[str, Report]:
@@ -110,6 +116,11 @@ def in_menu_order() -> dict[str, Report]:
     """Every report by name, as a menu lists them: by its RANK where it has one, then by name."""
     ranked = sorted(reports().items(), key=lambda named: (getattr(named[1], "RANK", 1000), named[0]))
     return dict(ranked)
+
+
+def words() -> dict[str, str]:
+    """What the reports' own words of closed sets are called, in English."""
+    return {name: said for report in reports().values() for name, said in getattr(report, "WORDS", {}).items()}
 
 
 def models() -> list[str]:
@@ -128,7 +139,8 @@ def run(session: Session, name: str, scope: Scope) -> Result:
     report = reports().get(name)
     if report is None:
         raise NotFound(f"no report is called {name!r}; there are {', '.join(reports())}")
-    return Result(name, report.TITLE, report.DESCRIPTION, report.COLUMNS, report.rows(session, scope), scope)
+    rows, chart = report.rows(session, scope), getattr(report, "CHART", "")
+    return Result(name, report.TITLE, report.DESCRIPTION, report.COLUMNS, rows, scope, chart)
 
 
 def scope_from(session: Session, brand_id: str, asked: Mapping[str, str], now: datetime) -> Scope:
@@ -235,7 +247,7 @@ def plain(row: Row, column: Column) -> object:
     match column.kind:
         case Kind.MONEY:
             return decimal_string(cast("int", value), cast("str", row["currency"]))
-        case Kind.PERCENT:
+        case Kind.PERCENT | Kind.NUMBER:
             return round(float(cast("Fraction", value)), 6)
         case Kind.DATE | Kind.MOMENT:
             return cast("date", value).isoformat()
@@ -259,7 +271,7 @@ def _csv_cell(row: Row, column: Column) -> str:
     value = plain(row, column)
     if value is None:
         return ""
-    if column.kind in (Kind.MONEY, Kind.INTEGER, Kind.DATE, Kind.MOMENT):
+    if column.kind in (Kind.MONEY, Kind.INTEGER, Kind.NUMBER, Kind.DATE, Kind.MOMENT):
         return str(value)
     if column.kind is Kind.PERCENT:
         return f"{value:.6f}"

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tracker.ledger.tables import Credit
-from tracker.reports._parts import Credited, Key, brand_currency, credited, grouped, partners_of
+from tracker import plugins
+from tracker.attribution._shape import Rule
+from tracker.ledger.tables import Credit, CreditSet, OrderRow
+from tracker.reports._parts import Key, brand_currency, grouped, kept_by, orders_of, partners_of
 from tracker.reports._performance import CURRENCY, by_revenue
-from tracker.reports._shape import PAYING, Column, Kind, Row, Scope, model_titles
+from tracker.reports._shape import PAYING, Column, Kind, Row, Scope
 
 RANK = 60
 TITLE = "Models compared"
 DESCRIPTION = "The same orders under every model, and what each partner gains or loses against the one that pays."
+
+
+def _additive() -> dict[str, str]:
+    """The models that share every single order out to the cent, with their titles: only their sums can be compared."""
+    found = plugins.discover("tracker.attribution").items()
+    return {name: str(model.TITLE) for name, model in found if isinstance(model, Rule) and model.ADDITIVE}
 
 
 def _columns(model: str, title: str) -> tuple[Column, Column]:
@@ -23,7 +30,7 @@ def _columns(model: str, title: str) -> tuple[Column, Column]:
     )
 
 
-_MODELS = model_titles()
+_MODELS = _additive()
 
 COLUMNS = (
     Column("partner_id", "Partner id", Kind.ID),
@@ -31,14 +38,18 @@ COLUMNS = (
     Column("channel", "Channel", Kind.WORD),
     CURRENCY,
     Column("revenue", "Paying model", Kind.MONEY, "Net value credited by the model that pays."),
+    Column("lowest", "Lowest", Kind.MONEY, "The least that any of the models gives."),
+    Column("highest", "Highest", Kind.MONEY, "The most that any of the models gives."),
+    Column("spread", "Spread", Kind.MONEY, "Highest less lowest: how much hangs on the choice of the model."),
     *(column for name, title in _MODELS.items() for column in _columns(name, title)),
 )
+
+Under = dict[str, dict[Key, int]]
 
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a partner and currency; None under a model that has credited nothing at all in the period."""
-    paying = credited(session, replace(scope, model=PAYING), Credit.partner_id)
-    under = {name: credited(session, replace(scope, model=name), Credit.partner_id) for name in _MODELS}
+    under = _credited(session, scope)
     partners = partners_of(session, scope.brand_id)
     found = [
         {
@@ -47,18 +58,38 @@ def rows(session: Session, scope: Scope) -> list[Row]:
             "channel": partners[partner_id].channel,
             "currency": currency,
         }
-        | _figures((partner_id, currency), paying, under)
-        for partner_id, currencies in grouped(paying, *under.values()).items()
+        | _figures((partner_id, currency), under)
+        for partner_id, currencies in grouped(*under.values()).items()
         for currency in currencies
     ]
     return by_revenue(found, brand_currency(session, scope.brand_id))
 
 
-def _figures(key: Key, paying: dict[Key, Credited], under: dict[str, dict[Key, Credited]]) -> Row:
-    paid = paying.get(key, Credited()).revenue
-    row: Row = {"revenue": paid}
-    for name, figures in under.items():
-        revenue = figures.get(key, Credited()).revenue if figures else None
-        row[name] = revenue
-        row[f"{name}_change"] = None if revenue is None else revenue - paid
+def _credited(session: Session, scope: Scope) -> Under:
+    """What each partner is credited with in each currency, by model, and by PAYING. One query for all of them."""
+    by = (CreditSet.model, CreditSet.paying, Credit.partner_id, OrderRow.currency)
+    query = (
+        select(*by, func.sum(Credit.amount))
+        .select_from(OrderRow)
+        .join(CreditSet, CreditSet.order_id == OrderRow.id)
+        .join(Credit, Credit.set_id == CreditSet.id)
+        .where(*orders_of(scope), CreditSet.sealed.is_(True), *kept_by(scope, Credit))
+        .group_by(*by)
+    )
+    under: Under = {}
+    for model, paying, partner_id, currency, amount in session.execute(query):
+        for name in (model, PAYING) if paying else (model,):
+            figures = under.setdefault(name, {})
+            key = (partner_id, currency or "")
+            figures[key] = figures.get(key, 0) + int(amount)
+    return {name: figures for name, figures in under.items() if name == PAYING or name in _MODELS}
+
+
+def _figures(key: Key, under: Under) -> Row:
+    paid = under.get(PAYING, {}).get(key, 0)
+    given = {name: under[name].get(key, 0) if name in under else None for name in _MODELS}
+    known = [paid, *(amount for amount in given.values() if amount is not None)]
+    row: Row = {"revenue": paid, "lowest": min(known), "highest": max(known), "spread": max(known) - min(known)}
+    for name, amount in given.items():
+        row |= {name: amount, f"{name}_change": None if amount is None else amount - paid}
     return row

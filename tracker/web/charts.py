@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from tracker.reports._shape import Result
+from tracker.reports._shape import Result, Row
 
 CHANNELS = ("influence", "affiliate", "unattributed")
 BAR_WIDTH = 1000
@@ -110,6 +110,54 @@ def _pieces(amounts: dict[str, int], highest: int) -> list[Piece]:
         if height:
             pieces.append(Piece(channel, round(float(top), 2), round(float(height), 2)))
     return pieces
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Where an opener and a closer meet; `shade` grows with the revenue, from 0 to 5."""
+
+    orders: int
+    revenue: int
+    shade: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The openers of one currency, each with a cell for every closer."""
+
+    currency: str
+    closers: Sequence[str]
+    lines: Sequence[tuple[str, Sequence[Cell]]]
+
+
+def of_crossing(result: Result) -> list[Grid]:
+    """A grid a currency of the report `crossing`, without its totals."""
+    rows = [row for row in result.rows if row["opener"] != "total"]
+    currencies = dict.fromkeys(str(row["currency"]) for row in rows)
+    return [_grid(currency, [row for row in rows if row["currency"] == currency]) for currency in currencies]
+
+
+def _grid(currency: str, rows: Sequence[Row]) -> Grid:
+    met = {(str(row["opener"]), str(row["closer"])): row for row in rows}
+    highest = max(_amount(row["revenue"]) for row in rows)
+    openers, closers = dict.fromkeys(opener for opener, _ in met), dict.fromkeys(closer for _, closer in met)
+    lines = [(opener, [_cell(met.get((opener, closer)), highest) for closer in closers]) for opener in openers]
+    return Grid(currency, list(closers), lines)
+
+
+def _cell(row: Row | None, highest: int) -> Cell:
+    if row is None:
+        return Cell(0, 0, 0)
+    revenue = _amount(row["revenue"])
+    return Cell(_amount(row["orders"]), revenue, -(-5 * revenue // highest) if highest > 0 else 0)
+
+
+def of_steps(result: Result) -> list[tuple[Row, int]]:
+    """The rows of the first currency without its total, and how wide the bar of each one's orders is, of BAR_WIDTH."""
+    first = result.columns[0].key
+    rows = [row for row in result.rows if row["currency"] == result.rows[0]["currency"] and row[first] != "total"]
+    highest = max((_amount(row["orders"]) for row in rows), default=0)
+    return [(row, BAR_WIDTH * _amount(row["orders"]) // highest) for row in rows if highest]
 
 
 def _amount(value: object) -> int:

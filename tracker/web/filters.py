@@ -15,7 +15,7 @@ from flask import Flask, g, request
 from flask_babel import Babel, get_locale, gettext
 
 from tracker.domain.money import decimal_string
-from tracker.reports._shape import Column, Kind, Row
+from tracker.reports._shape import Column, Kind, Row, words
 from tracker.wiring import Wiring
 
 LANGUAGES = ("en", "fr")
@@ -54,6 +54,7 @@ WORDS = {
     "anomaly": "Anomaly",
     "clicks_lost": "Clicks lost",
     "deliveries_lost": "Deliveries lost",
+    **words(),
 }
 
 
@@ -98,6 +99,11 @@ def percent(value: Fraction | float | None) -> str:
 def integer(value: int | None) -> str:
     """A count."""
     return NOTHING if value is None else numbers.format_decimal(value, locale=get_locale())
+
+
+def number(value: Fraction | float | None) -> str:
+    """An estimate, to one decimal."""
+    return NOTHING if value is None else numbers.format_decimal(round(float(value), 1), "#,##0.0", get_locale())
 
 
 def day(value: date | str | None) -> str:
@@ -153,6 +159,7 @@ def size(count: int | None) -> str:
 _SHOWN: dict[Kind, Callable[[Any], str]] = {
     Kind.PERCENT: percent,
     Kind.INTEGER: integer,
+    Kind.NUMBER: number,
     Kind.DATE: day,
     Kind.MOMENT: moment,
     Kind.WORD: word,

@@ -1,0 +1,96 @@
+"""What each partner did in journeys, whoever was paid: opened them, helped them, closed them, alone or in company."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy.orm import Session
+
+from tracker.domain import metrics
+from tracker.ledger.tables import OrderRow, Partner, Touch
+from tracker.reports._crossing import number
+from tracker.reports._parts import brand_currency, kept_by, orders_of, partners_of
+from tracker.reports._performance import CURRENCY
+from tracker.reports._shape import Column, Kind, Row, Scope
+
+RANK = 23
+TITLE = "Assists"
+DESCRIPTION = "In how many orders each partner had a hand, and where. Last click does not see who opens sales."
+COLUMNS = (
+    Column("partner_id", "Partner id", Kind.ID),
+    Column("partner", "Partner"),
+    Column("channel", "Channel", Kind.WORD),
+    CURRENCY,
+    Column("orders", "Had a hand in", Kind.INTEGER, "Paid orders in whose journey the partner stands."),
+    Column("opened", "Opened", Kind.INTEGER, "Orders whose journey began with the partner."),
+    Column("assisted", "Assisted", Kind.INTEGER, "Orders in whose journey the partner stands, but not as the last."),
+    Column("closed", "Closed", Kind.INTEGER, "Orders whose journey ended with the partner."),
+    Column("solo", "Alone", Kind.INTEGER, "Orders in whose journey nobody else stands."),
+    Column(
+        "assisted_revenue",
+        "Assisted revenue",
+        Kind.MONEY,
+        "Net value of the assisted orders, each counted whole for everyone who assisted: not to be added up.",
+    ),
+    Column("assist_ratio", "Assists per close", Kind.NUMBER, "Assisted orders / closed orders."),
+)
+
+
+def rows(session: Session, scope: Scope) -> list[Row]:
+    """A row a partner and currency, the most assisted revenue first."""
+    first, partners = brand_currency(session, scope.brand_id), partners_of(session, scope.brand_id)
+    found = [_row(line, partners) for line in session.execute(_query(scope))]
+    return sorted(
+        found,
+        key=lambda row: (row["currency"] != first, str(row["currency"]), -number(row["assisted_revenue"]),
+                         -number(row["orders"]), str(row["partner"])),
+    )  # fmt: skip
+
+
+def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
+    kept = and_(True, *kept_by(scope, Touch))
+    each = (
+        select(
+            Touch.partner_id,
+            OrderRow.currency,
+            OrderRow.net,
+            func.max(case((kept, 1), else_=0)).label("kept"),
+            func.max(case((kept & Touch.opener.is_(True), 1), else_=0)).label("opened"),
+            func.max(case((kept & Touch.closer.is_(True), 1), else_=0)).label("closed"),
+            func.count().over(partition_by=OrderRow.id).label("partners"),
+        )
+        .select_from(OrderRow)
+        .join(Touch, Touch.order_id == OrderRow.id)
+        .where(*orders_of(scope))
+        .group_by(OrderRow.id, Touch.partner_id, OrderRow.currency, OrderRow.net)
+        .subquery()
+    )
+    part = each.c
+    return (
+        select(
+            *(part.partner_id, part.currency, func.count(), func.sum(part.opened), func.sum(part.closed)),
+            func.sum(case((part.partners == 1, 1), else_=0)),
+            func.sum(case((part.closed == 0, part.net), else_=0)),
+        )
+        .where(part.kept == 1)
+        .group_by(part.partner_id, part.currency)
+    )
+
+
+def _row(line: tuple[Any, ...], partners: dict[str, Partner]) -> Row:
+    partner_id, currency, *figures = line
+    orders, opened, closed, solo, revenue = (int(figure) for figure in figures)
+    return {
+        "partner_id": partner_id,
+        "partner": partners[partner_id].name,
+        "channel": partners[partner_id].channel,
+        "currency": currency,
+        "orders": orders,
+        "opened": opened,
+        "assisted": orders - closed,
+        "closed": closed,
+        "solo": solo,
+        "assisted_revenue": revenue,
+        "assist_ratio": metrics.share(orders - closed, closed),
+    }

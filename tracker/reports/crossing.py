@@ -1,0 +1,52 @@
+"""Who opens journeys and who closes them: influence and affiliation, met in the same orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, func, literal, select
+from sqlalchemy.orm import Session, aliased
+
+from tracker.domain.catalog import Channel
+from tracker.ledger.tables import OrderRow, Touch
+from tracker.reports import _crossing
+from tracker.reports._crossing import FIGURES, standing, tabulated
+from tracker.reports._parts import is_filtered, orders_of
+from tracker.reports._shape import Column, Kind, Row, Scope
+
+RANK = 21
+CHART = "matrix"
+TITLE = "Who opens, who closes"
+DESCRIPTION = "Orders by the channel that shoppers met first and the one that came last before they bought."
+NOBODY = "no_touchpoint"
+WORDS = {NOBODY: "No touchpoint known"}
+COLUMNS = (
+    Column("opener", "Opened by", Kind.WORD, "The channel of the journey's first touchpoint."),
+    Column("closer", "Closed by", Kind.WORD, "The channel of the journey's last touchpoint."),
+    *_crossing.COLUMNS,
+)
+
+
+def rows(session: Session, scope: Scope) -> list[Row]:
+    """A row an opener, closer and currency; orders without a touchpoint are one where nothing is filtered."""
+    return tabulated(session, scope, session.execute(_query(scope)), ("opener", "closer"), _place)
+
+
+def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
+    opener, closer = aliased(Touch), aliased(Touch)
+    whole = not is_filtered(scope)
+    named = [func.coalesce(touch.channel, literal(NOBODY)) for touch in (opener, closer)]
+    return (
+        select(*named, OrderRow.currency, *FIGURES)
+        .select_from(OrderRow)
+        .join(opener, (opener.order_id == OrderRow.id) & opener.opener.is_(True), isouter=whole)
+        .join(closer, (closer.order_id == OrderRow.id) & closer.closer.is_(True), isouter=whole)
+        .where(*orders_of(scope), *standing(scope))
+        .group_by(opener.channel, closer.channel, OrderRow.currency)
+    )
+
+
+def _place(row: Row) -> tuple[tuple[int, str], ...]:
+    """Influence, affiliate, other marketing, nobody."""
+    known = {**{str(channel): place for place, channel in enumerate(Channel)}, NOBODY: 9}
+    return tuple((known.get(str(row[key]), len(Channel)), str(row[key])) for key in ("opener", "closer"))

@@ -1,0 +1,72 @@
+"""By what orders are tied to partners: tracked, by code alone, both. What is only estimated is never among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, case, func, select
+from sqlalchemy.orm import Session
+
+from tracker.ledger.tables import OrderRow, Touch
+from tracker.reports import _crossing
+from tracker.reports._crossing import FIGURES, tabulated
+from tracker.reports._parts import is_filtered, kept_by, orders_of
+from tracker.reports._shape import Column, Kind, Row, Scope
+
+RANK = 26
+CHART = "ladder"
+TITLE = "Evidence"
+DESCRIPTION = (
+    "By what paid orders are tied to partners. Estimates stand apart, in the report Estimated lift: they are in no "
+    "figure here and are never paid."
+)
+WORDS = {
+    "tracked": "Tracked",
+    "both": "Tracked and by code",
+    "code_alone": "By code alone",
+    "untied": "Tied to nobody",
+}
+COLUMNS = (
+    Column(
+        "evidence",
+        "Evidence",
+        Kind.WORD,
+        "Tracked: a click that the order itself, its visitor or its customer is known by. By code: a partner's promo "
+        "code was used.",
+    ),
+    *_crossing.COLUMNS,
+)
+
+
+def rows(session: Session, scope: Scope) -> list[Row]:
+    """A row a kind of evidence and currency, then the total: all paid orders, or under a filter those it keeps."""
+    places = {name: place for place, name in enumerate(WORDS)}
+    lines = session.execute(_query(scope))
+    return tabulated(session, scope, lines, ("evidence",), lambda row: places[str(row["evidence"])])
+
+
+def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
+    each = (
+        select(
+            Touch.order_id,
+            func.max(case((Touch.kind == "click", 1), else_=0)).label("tracked"),
+            func.max(case((Touch.code.is_not(None), 1), else_=0)).label("by_code"),
+        )
+        .join(OrderRow, OrderRow.id == Touch.order_id)
+        .where(*orders_of(scope), *kept_by(scope, Touch))
+        .group_by(Touch.order_id)
+        .subquery()
+    )
+    layer = case(
+        (each.c.order_id.is_(None), "untied"),
+        (each.c.tracked == 0, "code_alone"),
+        (each.c.by_code == 1, "both"),
+        else_="tracked",
+    )
+    return (
+        select(layer, OrderRow.currency, *FIGURES)
+        .select_from(OrderRow)
+        .join(each, each.c.order_id == OrderRow.id, isouter=not is_filtered(scope))
+        .where(*orders_of(scope))
+        .group_by(layer, OrderRow.currency)
+    )

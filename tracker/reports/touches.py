@@ -1,0 +1,48 @@
+"""How many touchpoints a journey takes."""
+
+from __future__ import annotations
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from tracker.ledger.tables import OrderRow, Touch
+from tracker.reports import _crossing
+from tracker.reports._crossing import FIGURES, standing, tabulated
+from tracker.reports._parts import orders_of
+from tracker.reports._shape import Column, Kind, Row, Scope
+
+RANK = 25
+CHART = "ladder"
+TITLE = "Touchpoints before the order"
+DESCRIPTION = "How many clicks and codes of partners led to an order. Orders without any are left out."
+_MOST = 7
+_MANY = "seven_and_more"
+WORDS = {_MANY: "7 and more"}
+COLUMNS = (
+    Column("touches", "Touchpoints", Kind.WORD, "A code together with a click of its owner is one touchpoint."),
+    *_crossing.COLUMNS,
+)
+
+
+def rows(session: Session, scope: Scope) -> list[Row]:
+    """A row a number of touchpoints and currency, seven and more in one, then the total."""
+    each = (
+        select(OrderRow.id.label("order_id"), func.count().label("number"))
+        .join(Touch, Touch.order_id == OrderRow.id)
+        .where(*orders_of(scope), *standing(scope))
+        .group_by(OrderRow.id)
+        .subquery()
+    )
+    number = case((each.c.number < _MOST, each.c.number), else_=_MOST)
+    query = (
+        select(number, OrderRow.currency, *FIGURES)
+        .select_from(OrderRow)
+        .join(each, each.c.order_id == OrderRow.id)
+        .group_by(number, OrderRow.currency)
+    )
+    lines = ((_said(int(count)), *rest) for count, *rest in session.execute(query))
+    return tabulated(session, scope, lines, ("touches",), lambda row: str(row["touches"]))
+
+
+def _said(number: int) -> str:
+    return _MANY if number == _MOST else str(number)
