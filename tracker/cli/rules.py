@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -12,11 +9,10 @@ import click
 from tracker import catalog, replay
 from tracker.catalog import Desk, drafts, partners
 from tracker.catalog import rules as catalog_rules
-from tracker.cli import _shared
+from tracker.cli import _replay, _shared
 from tracker.cli._shared import brand_option, json_option
 from tracker.domain import differences, rule_words
 from tracker.domain.differences import Comparison
-from tracker.domain.money import decimal_string
 from tracker.domain.rules import BetweenPartners, Rules, SeveralCodes
 from tracker.errors import BadInput
 from tracker.ledger import database, rules_due
@@ -211,13 +207,13 @@ def replay_(draft: str, brand: str | None, partner: str | None, keep: int | None
             names, size = _shared.names_at(desk), replay.count(session, wanted)
             about = partners.named(desk, partner) if partner else None
         comparison = Comparison(keep=keep, about=about)
-        with _progress("orders", size) as advance:
+        with _replay.progress("orders", size) as advance:
             replay.replay(built.sessions, wanted, chosen, comparison, advance)
     said = {"draft": draft, "from": wanted.start.isoformat(), "to": wanted.end.isoformat()}
     if as_json:
         _shared.print_json({**said, **differences.as_json(comparison)})
     else:
-        _print_comparison(comparison, names)
+        _replay.print_comparison(comparison, names)
 
 
 @rules.command()
@@ -256,7 +252,7 @@ def _take_over(built: Wiring, brand_id: str) -> rules_due.Left:
     """Put the orders since its start under the new version. Whatever breaks it off, a worker goes on with it."""
     with built.sessions() as session:
         size = rules_due.left(session, brand_id).unseen
-    with _progress("orders put under the new version", size) as advance:
+    with _replay.progress("orders put under the new version", size) as advance:
         while True:
             with database.writing(built.sessions) as session:
                 seen = rules_due.take_over(session, _TAKEN_OVER, built.clock.wall(), brand_id=brand_id)
@@ -280,47 +276,3 @@ def _named(desk: Desk, text: str) -> Rules:
 def _range(desk: Desk, start: str | None, end: str | None) -> replay.Range:
     scope = _shape.scope_from(desk.session, desk.brand_id, {"from": start or "", "to": end or ""}, desk.now)
     return replay.Range(desk.brand_id, scope.start, scope.end)
-
-
-@contextmanager
-def _progress(title: str, size: int) -> Iterator[Callable[[int], object]]:
-    """A bar on a person's terminal; what advances it."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console  # noqa: PLC0415  (a tenth of a second that only bars need)
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task(title, total=size)
-        yield lambda done: bar.advance(task, done)
-
-
-def _print_comparison(comparison: Comparison, names: Mapping[str, str]) -> None:
-    click.echo(f"{comparison.orders} paid orders, of which {comparison.changed} would be credited otherwise")
-    if comparison.waiting:
-        click.echo(f"{comparison.waiting} orders wait to be credited and were left out")
-    said = differences.as_json(comparison)
-    headings = ("before", "after", "difference", "orders_gained", "orders_lost")
-    for noun, plural in (("channel", "Channels"), ("partner", "Partners")):
-        rows = [[names.get(row[noun], row[noun]), row["currency"], *(str(row[name]) for name in headings)]
-                for row in said[f"{noun}s"]]  # fmt: skip
-        _shared.print_table((noun, "currency", *headings), rows, title=plural, right=range(2, 7))
-    headings = ("orders", "net", "before", "after", "changed", "newly_attributed", "no_longer_attributed", "moved")
-    totals = [[row["currency"], *(str(row[name]) for name in headings)] for row in said["totals"]]
-    _shared.print_table(("currency", *headings), totals, title="All", right=range(1, 9))
-    if found := comparison.differences():
-        rows = [row for one in found for row in _moves(one, names)]
-        columns = ("order", "partner", "before", "after", "rule before", "rule after", "why")
-        _shared.print_table(columns, rows, title="Orders behind it", right=(2, 3))
-
-
-def _moves(one: differences.Difference, names: Mapping[str, str]) -> Iterator[list[str]]:
-    for move in one.moves:
-        before, after = (
-            "–" if amount is None else f"{decimal_string(amount, one.currency)} {one.currency}"
-            for amount in (move.before, move.after)
-        )
-        name = f"{names.get(move.partner_id, move.partner_id)} ({move.channel})"
-        yield [one.number, name, before, after, one.rule_before, one.rule_after, move.why]
