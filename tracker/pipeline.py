@@ -259,35 +259,38 @@ def _forget(session: Session, home: orders.Home, delivery_id: str, redaction: Re
     inbox.blank(session, [delivery_id])
 
 
-def attribute_order(factory: sessionmaker[Session], order_id: str, now: datetime) -> bool:
+def attribute_order(factory: sessionmaker[Session], order_id: str, now: datetime, wall: datetime | None = None) -> bool:
     """Credit one order anew from the facts, due or not; False where there is no such order.
 
-    Facts that arrive meanwhile keep it due. Raises Unavailable.
+    `now` dates the receipt, `wall` (else `now`) the mark for its commissions. Facts that arrive meanwhile keep the
+    order due. Raises Unavailable.
     """
     with writing(factory) as session:
         claim = due.claim_order(session, order_id)
-        _attribute(session, [claim] if claim else [], now)
+        _attribute(session, [claim] if claim else [], now, wall)
         failpoints.reached("attribution.before_commit")
     failpoints.reached("attribution.after_commit")
     return claim is not None
 
 
-def attribute_due(factory: sessionmaker[Session], limit: int, now: datetime) -> int:
+def attribute_due(factory: sessionmaker[Session], limit: int, now: datetime, wall: datetime | None = None) -> int:
     """Credit up to `limit` due orders, the longest due first, all or none of them; how many.
 
-    Several may run at once: each has orders of its own. Raises Unavailable.
+    Several may run at once: each has orders of its own. `now` dates receipts, `wall` (else `now`) marks. Raises
+    Unavailable.
     """
     with writing(factory) as session:
         claims = due.claim_due(session, limit)
-        _attribute(session, claims, now)
+        _attribute(session, claims, now, wall)
         failpoints.reached("attribution.before_commit")
     failpoints.reached("attribution.after_commit")
     return len(claims)
 
 
-def _attribute(session: Session, claims: Sequence[due.Claim], now: datetime) -> None:
+def _attribute(session: Session, claims: Sequence[due.Claim], now: datetime, wall: datetime | None) -> None:
     cases = journeys.load(session, [claim.order_id for claim in claims])
-    credits.write(session, [_conclude(case) for case in cases], now)
+    causes = {claim.order_id: claim.cause for claim in claims}
+    credits.write(session, [_conclude(case) for case in cases], now, causes=causes, wall=wall)
     due.settle(session, claims)
 
 
@@ -299,10 +302,11 @@ def _conclude(case: journeys.Case) -> credits.Conclusion:
             model=name,
             version=model.VERSION,
             paying=model.MAY_PAY and name == case.rules.paying_model,
-            credits=credit(journey, case.bill.net, model.weights, case.rules),
+            credits=credit(journey, case.bill.net, model.weights, case.rules, additive=model.ADDITIVE),
+            additive=model.ADDITIVE,
         )
         for name, model in discover("tracker.attribution").items()
-        if model.ADDITIVE
+        if hasattr(model, "weights")
     )
     return credits.Conclusion(case, journey, results, receipt(case.bill, journey, results, case.rules))
 

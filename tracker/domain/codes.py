@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # Invisible characters that survive NFKC and arrive by copy and paste.
@@ -15,6 +16,17 @@ _HARMFUL = dict.fromkeys(
 )
 
 LONGEST = 255
+
+# One word of at most 40 characters, and no telephone number: what a marketer makes up, not what names a person.
+_PLAIN = re.compile(r"(?![\d./-]{7,}\Z)\w[\w.:/%-]{0,39}")
+
+
+def is_plain(text: str) -> bool:
+    """Whether `text` looks like a code, and not like an address, a telephone number or a name of several words.
+
+    Codes reach us as shops send them, and some shops let the buyer or a clerk type anything into the field.
+    """
+    return _PLAIN.fullmatch(text) is not None
 
 
 def shown(text: str, longest: int = LONGEST) -> str:

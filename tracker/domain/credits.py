@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from tracker.domain.journeys import (
-    RULE_SENTENCES,
-    SENTENCES,
-    Finding,
-    Journey,
-    Kind,
-    Reason,
-    Touchpoint,
-)
+from tracker.domain.codes import is_plain, normal
+from tracker.domain.journeys import Finding, Journey, Kind, Reason, Touchpoint
 from tracker.domain.money import allot, decimal_string
 from tracker.domain.orders import Status
 from tracker.domain.rules import Rules
 
-RECEIPT_FORMAT = 1
+RECEIPT_FORMAT = 2
+
+OUTWEIGHED = "outweighed"
+"""Why a touchpoint that may weigh is among the losers: the paying model gives it nothing."""
+
+HIDDEN = "(hidden)"
+"""What a receipt shows of a text that may name the buyer."""
 
 Weigh = Callable[[Sequence[Touchpoint], Rules], Sequence[Fraction]]
 
@@ -43,6 +42,7 @@ class ModelCredits:
     version: int
     paying: bool
     credits: tuple[Credit, ...]
+    additive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +66,51 @@ class Bill:
     unknown_click_ids: tuple[str, ...] = ()
 
 
-def credit(journey: Journey, net: int, weigh: Weigh, rules: Rules) -> tuple[Credit, ...]:
+def credit(journey: Journey, net: int, weigh: Weigh, rules: Rules, *, additive: bool = True) -> tuple[Credit, ...]:
     """The net value shared by the model's weights, to the unit; touchpoints of weight 0 get none.
 
-    A fully refunded order has credits of 0: the partner sold it, and it was given back. Raises ValueError for weights
-    that are negative or do not sum to 1.
+    Under a model that is not `additive` each weight is of the whole net value. A fully refunded order has credits of 0:
+    the partner sold it, and it was given back. Raises ValueError for additive weights that are negative or do not sum
+    to 1.
     """
     places = [position for position, touch in enumerate(journey.touches) if touch.earns]
     if not places:
         return ()
     weights = weigh(journey.earning, rules)
-    shares = zip(places, weights, allot(net, weights), strict=True)
+    amounts = allot(net, weights) if additive else [int(net * weight) for weight in weights]
+    shares = zip(places, weights, amounts, strict=True)
     return tuple(Credit(position, weight, amount) for position, weight, amount in shares if weight)
 
 
 def receipt(bill: Bill, journey: Journey, results: Sequence[ModelCredits], rules: Rules) -> dict[str, Any]:
-    """Why the order was credited as it was, from which alone the credits can be computed again. Plain JSON values."""
+    """Why the order was credited as it was, from which alone the credits can be computed again. Plain JSON values.
+
+    The same facts make the same receipt: there is no clock in it. Nothing in it names the buyer: of texts that anybody
+    may have typed (a code that nobody owns, the order's source) only those are shown that look like a code.
+    """
     return {
         "format": RECEIPT_FORMAT,
-        "order": _order(bill),
+        "order": _order(bill, _owned(journey)),
         "outcome": _outcome(bill, journey, results),
-        "rule": {"name": journey.rule.value, "why": RULE_SENTENCES[journey.rule], **_why(journey.reason, "order_")},
+        "rule": {"name": journey.rule.value, **_why(journey.reason, "order_")},
         "rule_set": {"version": rules.version, "settings": rules.to_json()},
-        "models": {one.model: {"version": one.version, "paying": one.paying} for one in results},
+        "models": {
+            one.model: {"version": one.version, "paying": one.paying, "additive": one.additive} for one in results
+        },
         "journey": [_stop(bill, journey, results, position) for position in range(len(journey.touches))],
-        "candidates": [_candidate(finding) for finding in journey.findings],
+        "candidates": [_candidate(finding, number) for number, finding in enumerate(journey.findings, 1)],
+        "lost": _lost(journey, results),
         "unknown_clicks": list(bill.unknown_click_ids),
     }
 
 
-def _order(bill: Bill) -> dict[str, Any]:
+def _owned(journey: Journey) -> frozenset[str]:
+    """The normal forms of the order's codes that are a partner's: those never name the buyer."""
+    found = (finding.candidate for finding in journey.findings)
+    return frozenset(one.id for one in found if one.kind is Kind.CODE and one.partner_id is not None)
+
+
+def _order(bill: Bill, owned: frozenset[str]) -> dict[str, Any]:
     amounts = {name: getattr(bill, name) for name in ("total", "goods", "refunded", "net")}
     return {
         "id": bill.order_id,
@@ -103,13 +118,17 @@ def _order(bill: Bill) -> dict[str, Any]:
         "external_id": bill.external_id,
         "status": bill.status.value,
         "test": bill.test,
-        "source": bill.source,
+        "source": bill.source if not bill.source or is_plain(bill.source) else HIDDEN,
         "placed_at": bill.placed_at.isoformat(),
         "currency": bill.currency,
         **{name: decimal_string(amount, bill.currency) for name, amount in amounts.items()},
         "net_formula": bill.net_formula,
-        "codes": list(bill.codes),
+        "codes": [_shown(code, owned=normal(code) in owned) for code in bill.codes],
     }
+
+
+def _shown(code: str, *, owned: bool) -> str:
+    return code if owned or is_plain(code) else HIDDEN
 
 
 def _outcome(bill: Bill, journey: Journey, results: Sequence[ModelCredits]) -> str:
@@ -150,14 +169,17 @@ def _share(bill: Bill, result: ModelCredits, position: int) -> Mapping[str, str]
     return None
 
 
-def _candidate(finding: Finding) -> dict[str, Any]:
+def _candidate(finding: Finding, number: int) -> dict[str, Any]:
     candidate = finding.candidate
-    name = {"code": candidate.code} if candidate.kind is Kind.CODE else {"click": candidate.id}
+    owned = candidate.partner_id is not None
+    of_code = {"code": _shown(candidate.code or candidate.id, owned=owned)}
     return {
+        "number": number,
         "kind": candidate.kind.value,
-        **name,
+        **(of_code if candidate.kind is Kind.CODE else {"click": candidate.id}),
         "at": candidate.at.isoformat(),
         "partner": candidate.partner_id,
+        "channel": candidate.channel,
         "link": candidate.link_id,
         "evidence": sorted(evidence.value for evidence in candidate.evidence),
         "position": finding.position,
@@ -166,5 +188,26 @@ def _candidate(finding: Finding) -> dict[str, Any]:
     }
 
 
+def _lost(journey: Journey, results: Sequence[ModelCredits]) -> list[dict[str, Any]]:
+    """Every candidate that earns nothing, numbered, with the reason; `candidate` is its number among all."""
+    paying = next((one for one in results if one.paying), None)
+    paid = {one.position for one in paying.credits} if paying is not None else None
+    lost = [
+        (candidate, reason)
+        for candidate, finding in enumerate(journey.findings, 1)
+        if (reason := _loss(journey, finding, paid)) is not None
+    ]
+    return [{"number": number, "candidate": one, "reason": reason} for number, (one, reason) in enumerate(lost, 1)]
+
+
+def _loss(journey: Journey, finding: Finding, paid: Collection[int] | None) -> str | None:
+    if finding.position is None:
+        return finding.reason.value if finding.reason is not None else None
+    reason = journey.touches[finding.position].reason
+    if reason is not None:
+        return reason.value
+    return OUTWEIGHED if paid is not None and finding.position not in paid else None
+
+
 def _why(reason: Reason | None, prefix: str = "") -> dict[str, str]:
-    return {f"{prefix}reason": reason.value, f"{prefix}why": SENTENCES[reason]} if reason is not None else {}
+    return {f"{prefix}reason": reason.value} if reason is not None else {}

@@ -50,9 +50,7 @@ def claim(session: Session, limit: int) -> list[Claim]:
         select(CommissionsDue.order_id).order_by(CommissionsDue.since, CommissionsDue.order_id).limit(limit)
     ).scalars()
     locking: Select[str] = (
-        select(OrderRow.id)
-        .where(among(session, OrderRow.id, found))
-        .with_for_update(skip_locked=True, key_share=True)
+        select(OrderRow.id).where(among(session, OrderRow.id, found)).with_for_update(skip_locked=True, key_share=True)
     )
     locked = session.execute(locking).scalars().all()
     # Read after the lock: whoever held the order before may have settled it, or marked it once more.
