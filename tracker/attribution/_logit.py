@@ -52,7 +52,7 @@ class Design:
 
     @classmethod
     def of(cls, rows: Indices, columns: Indices, values: Figures, shape: tuple[int, int]) -> Design:
-        """The design with `values[k]` in `rows[k]`, which ascend, and `columns[k]`, each pair once."""
+        """The design with `values[k]` in `rows[k]` and `columns[k]`, each pair at most once."""
         features = sparse.csr_array((values, (rows, columns)), shape=shape)
         features.sort_indices()
         left, right = _pairs(features.indptr)
@@ -109,6 +109,11 @@ def fit(design: Design, counts: Counts, ridge: float, start: Logit | None = None
             step = step / 2
         guess, reached = guess + step, found
     return _logit(guess)
+
+
+def probabilities(design: Design, model: Logit) -> Figures:
+    """The probability of a journey of each row to convert."""
+    return np.asarray(expit(model.linear(design)))
 
 
 def losses(design: Design, model: Logit) -> tuple[Figures, Figures]:

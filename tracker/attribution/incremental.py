@@ -5,7 +5,7 @@ The baseline takes a share, and so the model never pays: it tells what the money
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
     with, and for paths where all journeys converted.
     """
     return fitted(paths, settings).shares(paths)
+
+
+def prepared(paths: Paths, settings: Mapping[str, str]) -> Callable[[Paths], Shares]:
+    """The model for other counts along the same paths: fitted anew, with the λ of these. Raises ValueError."""
+    return fitted(paths, settings).refitted
 
 
 def fitted(paths: Paths, settings: Mapping[str, str]) -> Fitted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,9 +24,15 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
 
     S are the distinct names of the journey, m_i is how often it touches i. Source as in `shapley`.
     """
+    return prepared(paths, settings)(paths)
+
+
+def prepared(paths: Paths, settings: Mapping[str, str]) -> Callable[[Paths], Shares]:
+    """The model for other counts along the same paths."""
     from tracker.attribution import _columns, _sets  # noqa: PLC0415  (crediting an order needs no arrays)
 
-    return _columns.weighed(paths, _sets.within(paths))
+    weights = _sets.within(paths)
+    return lambda replica: _columns.weighed(replica, weights)
 
 
 def profile(paths: Paths) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ A share may be negative: with the name, journeys converted less often. So it rep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +34,14 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
     advertising", ADKDD. Raises ValueError for settings that it cannot work with.
     """
     return play(paths, settings).shares
+
+
+def prepared(paths: Paths, settings: Mapping[str, str]) -> Callable[[Paths], Shares]:
+    """The model for other counts along the same paths. Raises ValueError."""
+    from tracker.attribution import _rate_game  # noqa: PLC0415  (crediting an order needs no arrays)
+
+    game = _rate_game.prepare(paths, {**SETTINGS, **settings})
+    return lambda replica: game(replica).shares
 
 
 def play(paths: Paths, settings: Mapping[str, str]) -> Played:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,7 +22,13 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
     The Shapley value of the game v(S) = Σ_{T⊆S} R(T), in closed form: Zhao, Mahboobi and Bagheri 2018, "Shapley value
     methods for attribution modeling in online advertising", arXiv:1804.05327. Journeys without an order play no part.
     """
+    return prepared(paths, settings)(paths)
+
+
+def prepared(paths: Paths, settings: Mapping[str, str]) -> Callable[[Paths], Shares]:
+    """The model for other counts along the same paths."""
     from tracker.attribution import _columns, _sets  # noqa: PLC0415  (crediting an order needs no arrays)
 
     rows, codes = _columns.distinct(paths)
-    return _columns.credited(paths, codes, rows, 1 / _sets.sizes(paths, rows)[rows])
+    weights = 1 / _sets.sizes(paths, rows)[rows]
+    return lambda replica: _columns.credited(replica, codes, rows, weights)
