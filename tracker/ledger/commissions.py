@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.commissions import Kind, Offer, Row, Sale, Share, State, hold_ends, pick
 from tracker.domain.ids import new_id
@@ -138,6 +138,13 @@ def without_terms() -> Select[*tuple[Any, ...]]:
     Columns: order_id, brand_id, number, placed_at, placed_day, currency, partner_id, campaign_id, credit. What is still
     to be reckoned is not among them.
     """
+    other = aliased(Credit)
+    campaign = (
+        select(other.campaign_id)
+        .where(other.set_id == CreditSet.id, other.partner_id == Credit.partner_id, other.campaign_id.is_not(None))
+        .order_by(other.position.desc())
+        .limit(1)
+    )
     return (
         select(
             OrderRow.id.label("order_id"),
@@ -147,7 +154,7 @@ def without_terms() -> Select[*tuple[Any, ...]]:
             OrderRow.placed_day,
             OrderRow.currency,
             Credit.partner_id,
-            func.max(Credit.campaign_id).label("campaign_id"),
+            campaign.scalar_subquery().label("campaign_id"),
             func.sum(Credit.amount).label("credit"),
         )
         .join(CreditSet, CreditSet.order_id == OrderRow.id)
@@ -161,7 +168,7 @@ def without_terms() -> Select[*tuple[Any, ...]]:
             ~exists().where(OrderTerms.order_id == OrderRow.id, OrderTerms.partner_id == Credit.partner_id),
             ~exists().where(CommissionsDue.order_id == OrderRow.id),
         )
-        .group_by(OrderRow.id, Credit.partner_id)
+        .group_by(OrderRow.id, CreditSet.id, Credit.partner_id)
     )
 
 
