@@ -15,14 +15,16 @@ from rq.serializers import JSONSerializer
 
 from tracker import log
 
-ORDERS, ATTRIBUTION, HOUSEKEEPING = "orders", "attribution", "housekeeping"
-QUEUES = (ORDERS, ATTRIBUTION, HOUSEKEEPING)
+ORDERS, ATTRIBUTION, COMMISSIONS, HOUSEKEEPING = "orders", "attribution", "commissions", "housekeeping"
+QUEUES = (ORDERS, ATTRIBUTION, COMMISSIONS, HOUSEKEEPING)
 
 # Every job there is, by its dotted name, with the queue it belongs to. `tracker` never imports `workers`.
 INGEST = "workers.orders.ingest_pending"
 ATTRIBUTE = "workers.attribution.attribute_due"
+ACCRUE = "workers.commissions.accrue_due"
+APPROVE = "workers.commissions.approve"
 PURGE = "workers.housekeeping.purge"
-JOBS = {INGEST: ORDERS, ATTRIBUTE: ATTRIBUTION, PURGE: HOUSEKEEPING}
+JOBS = {INGEST: ORDERS, ATTRIBUTE: ATTRIBUTION, ACCRUE: COMMISSIONS, APPROVE: COMMISSIONS, PURGE: HOUSEKEEPING}
 
 _BELL_SECONDS = 30
 _JOB_SECONDS = 120

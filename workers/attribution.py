@@ -33,6 +33,7 @@ def attribute_due() -> int:
             break
     if credited:
         log.info("orders_attributed", orders=credited)
+        queue.ring(hands.redis, queue.COMMISSIONS, queue.ACCRUE)
     return credited
 
 

@@ -33,6 +33,7 @@ FAILPOINTS = (
     "orders.after_commit",
     "attribution.before_commit",
     "attribution.after_commit",
+    "commissions.before_commit",
     "shipper.shipped",
     "shipper.before_drop",
 )
@@ -74,6 +75,7 @@ class Fleet:
             "clicks2": [python, "-m", "workers.clicks"],
             "orders": [python, "-m", "workers.orders"],
             "attribution": [python, "-m", "workers.attribution"],
+            "commissions": [python, "-m", "workers.commissions"],
             "scheduler": [python, "-m", "workers.schedule"],
         }
         self._code = code
@@ -130,6 +132,7 @@ class Fleet:
             "click worker": lambda: self.kill(random.choice(["clicks", "clicks2"])),
             "orders worker": lambda: self.kill("orders"),
             "attribution worker": lambda: self.kill("attribution"),
+            "commissions worker": lambda: self.kill("commissions"),
             "scheduler": lambda: self.kill("scheduler"),
             "database": self._crash_database,
             "everything": self._kill_everything,

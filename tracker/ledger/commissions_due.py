@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Insert, Select, bindparam, delete, func, select
+from sqlalchemy import Insert, Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
@@ -67,6 +67,21 @@ def settle(session: Session, claims: Iterable[Claim]) -> None:
     seen = (CommissionsDue.order_id == bindparam("id"), CommissionsDue.turn == bindparam("seen"))
     if rows:
         session.connection().execute(delete(CommissionsDue).where(*seen), rows)
+
+
+def postpone_longest(session: Session, wall: datetime) -> str | None:
+    """Put the order that waits longest behind all others, so that it holds up nobody; which one."""
+    longest = select(CommissionsDue.order_id).order_by(CommissionsDue.since, CommissionsDue.order_id).limit(1)
+    order_id = session.execute(longest).scalar_one_or_none()
+    if order_id is not None:
+        row = update(CommissionsDue).where(CommissionsDue.order_id == order_id).values(since=wall)
+        session.execute(row, execution_options={"synchronize_session": False})
+    return order_id
+
+
+def oldest(session: Session) -> datetime | None:
+    """Wall time since which the longest waiting order is due, or None."""
+    return session.execute(select(func.min(CommissionsDue.since))).scalar()
 
 
 def count(session: Session) -> int:
