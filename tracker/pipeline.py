@@ -297,11 +297,12 @@ def _attribute(session: Session, claims: Sequence[due.Claim], now: datetime, wal
 def _conclude(case: journeys.Case) -> credits.Conclusion:
     """The thinking: whose touches, who may earn, who gets what, and why. Pure."""
     journey = judge(case.sale, case.candidates, case.rules)
+    paying_model = case.rules.under(journey.campaign_id).paying_model
     results = tuple(
         ModelCredits(
             model=name,
             version=model.VERSION,
-            paying=model.MAY_PAY and name == case.rules.paying_model,
+            paying=model.MAY_PAY and name == paying_model,
             credits=credit(journey, case.bill.net, model.weights, case.rules, additive=model.ADDITIVE),
             additive=model.ADDITIVE,
         )

@@ -82,11 +82,11 @@ def add(desk: Desk, wanted: NewPartner) -> PartnerView:
 
 
 def edit(desk: Desk, partner_id: str, change: PartnerChange) -> PartnerView:
-    """Change a partner. A new channel holds for past orders too: those that concern the partner become due."""
+    """Change a partner. A new channel or kind holds for past orders too: those that concern the partner become due."""
     partner = catalog.one(desk.session, Partner, desk.brand_id, partner_id, lock=True)
-    channel = partner.channel
+    before = (partner.channel, partner.kind)
     catalog.change(desk.session, partner, change.given())
-    if partner.channel != channel:
+    if (partner.channel, partner.kind) != before:
         mark_due_for_partner(desk.session, desk.brand_id, partner.id, desk.wall)
         tell_attribution(desk.session)
     bump_links_version(desk.session)

@@ -12,6 +12,7 @@ from tracker.domain.codes import is_plain, normal
 from tracker.domain.journeys import Finding, Journey, Kind, Reason, Touchpoint
 from tracker.domain.money import allot, decimal_string
 from tracker.domain.orders import Status
+from tracker.domain.policies import with_closers_share
 from tracker.domain.rules import Rules
 
 RECEIPT_FORMAT = 2
@@ -76,7 +77,10 @@ def credit(journey: Journey, net: int, weigh: Weigh, rules: Rules, *, additive: 
     places = [position for position, touch in enumerate(journey.touches) if touch.earns]
     if not places:
         return ()
-    weights = weigh(journey.earning, rules)
+    settings, touches = rules.under(journey.campaign_id), journey.earning
+    weights = weigh(touches, settings)
+    if additive and settings.closer_shares:
+        weights = with_closers_share(touches, weights, settings)
     amounts = allot(net, weights) if additive else [int(net * weight) for weight in weights]
     shares = zip(places, weights, amounts, strict=True)
     return tuple(Credit(position, weight, amount) for position, weight, amount in shares if weight)
@@ -92,7 +96,7 @@ def receipt(bill: Bill, journey: Journey, results: Sequence[ModelCredits], rules
         "format": RECEIPT_FORMAT,
         "order": _order(bill, _owned(journey)),
         "outcome": _outcome(bill, journey, results),
-        "rule": {"name": journey.rule.value, **_why(journey.reason, "order_")},
+        "rule": {"name": journey.rule.value, **_campaign(journey), **_why(journey.reason, "order_")},
         "rule_set": {"version": rules.version, "settings": rules.to_json()},
         "models": {
             one.model: {"version": one.version, "paying": one.paying, "additive": one.additive} for one in results
@@ -102,6 +106,11 @@ def receipt(bill: Bill, journey: Journey, results: Sequence[ModelCredits], rules
         "lost": _lost(journey, results),
         "unknown_clicks": list(bill.unknown_click_ids),
     }
+
+
+def _campaign(journey: Journey) -> dict[str, str]:
+    """The campaign whose own settings held, where one's did."""
+    return {"campaign": journey.campaign_id} if journey.campaign_id is not None else {}
 
 
 def _owned(journey: Journey) -> frozenset[str]:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tracker.domain.catalog import Channel
 from tracker.domain.orders import Status
-from tracker.domain.rules import SKEW, BetweenPartners, Evidence, Rules, SeveralCodes
+from tracker.domain.policies import EARNING_CHANNELS, Codes, count_codes, decide, governing
+from tracker.domain.reasons import RULE_SENTENCES, SENTENCES, Reason, Rule
+from tracker.domain.rules import SKEW, Evidence, Rules
 
 __all__ = [
     "EARNING_CHANNELS",
@@ -33,7 +34,7 @@ __all__ = [
     "judge",
 ]
 
-EARNING_CHANNELS = frozenset(channel.value for channel in Channel)
+_SECOND = timedelta(seconds=1)
 
 
 class Kind(StrEnum):
@@ -49,71 +50,13 @@ Key = tuple[Kind, str]
 _STRENGTH = {evidence: rank for rank, evidence in enumerate(Evidence)}
 
 
-class Reason(StrEnum):
-    """Why a candidate, a touchpoint or a whole order earns nothing."""
-
-    NOT_HUMAN = "not_human"
-    NO_PARTNER = "no_partner"
-    AFTER_ORDER = "after_order"
-    OUTSIDE_WINDOW = "outside_window"
-    BEFORE_PREVIOUS_ORDER = "before_previous_order"
-    CODE_WITHOUT_OWNER = "code_without_owner"
-    ANOTHER_CODE_CAME_FIRST = "another_code_came_first"
-    CHANNEL_EARNS_NOTHING = "channel_earns_nothing"
-    CODE_OF_ANOTHER_PARTNER = "code_of_another_partner"
-    CLICK_OF_ANOTHER_PARTNER = "click_of_another_partner"
-    TEST_ORDER = "test_order"
-    CANCELLED_ORDER = "cancelled_order"
-    DELETED_ORDER = "deleted_order"
-    EXCLUDED_SOURCE = "excluded_source"
-
-
-SENTENCES: dict[Reason, str] = {
-    Reason.NOT_HUMAN: "The click was made by a program, not by a person.",
-    Reason.NO_PARTNER: "The click belongs to no partner's link.",
-    Reason.AFTER_ORDER: "The click came after the order.",
-    Reason.OUTSIDE_WINDOW: "The click is older than the lookback window allows.",
-    Reason.BEFORE_PREVIOUS_ORDER: "The click came before the customer's previous order.",
-    Reason.CODE_WITHOUT_OWNER: "The code belonged to nobody when the order was placed.",
-    Reason.ANOTHER_CODE_CAME_FIRST: "Another partner's code stands before it on the order, and the first code counts.",
-    Reason.CHANNEL_EARNS_NOTHING: "Its channel is shown in journeys but earns nothing.",
-    Reason.CODE_OF_ANOTHER_PARTNER: "Another partner's code was used, and the code's owner wins.",
-    Reason.CLICK_OF_ANOTHER_PARTNER: "There is a click in the journey, and a click wins over a code.",
-    Reason.TEST_ORDER: "The order is a test.",
-    Reason.CANCELLED_ORDER: "The order was cancelled.",
-    Reason.DELETED_ORDER: "The order was deleted.",
-    Reason.EXCLUDED_SOURCE: "Orders from this source are credited to nobody.",
-}
-
-
-class Rule(StrEnum):
-    """The rule that decided who may earn."""
-
-    NO_TOUCHPOINT = "no_touchpoint"
-    ORDER_EARNS_NOTHING = "order_earns_nothing"
-    SOLE_PARTNER = "sole_partner"
-    CODE_OWNER_WINS = "code_owner_wins"
-    CLICK_WINS = "click_wins"
-    ALL_SHARE = "all_share"
-
-
-RULE_SENTENCES: dict[Rule, str] = {
-    Rule.NO_TOUCHPOINT: "No touchpoint of a partner may earn from this order.",
-    Rule.ORDER_EARNS_NOTHING: "This order earns nothing, whoever had a hand in it.",
-    Rule.SOLE_PARTNER: "One partner alone had a hand in this order.",
-    Rule.CODE_OWNER_WINS: "A partner's code was used: only its owner's touchpoints may earn.",
-    Rule.CLICK_WINS: "Codes and clicks of several partners: only touchpoints with a click may earn.",
-    Rule.ALL_SHARE: "Every touchpoint of the journey weighs.",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A click or a code that evidence ties to the order, with what its link or its owner's terms say of it.
 
     `id` is the click's id or the code's normal form; `rank` is a code's place among the codes of the order. A code is
     used at the order, so its `at` is the order's. `program` is empty for a person's click, otherwise what was seen
-    (`bot:library`, `preview:facebook`).
+    (`bot:library`, `preview:facebook`). `partner_kind` is what its partner is, such as a coupon site.
     """
 
     kind: Kind
@@ -128,6 +71,7 @@ class Candidate:
     code: str | None = None
     rank: int = 0
     program: str = ""
+    partner_kind: str = ""
 
     @property
     def key(self) -> Key:
@@ -137,13 +81,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """What the judgement needs to know of the order. `previous_at` is when the customer's previous order was placed."""
+    """What the judgement needs to know of the order. `previous_at` is when the customer's previous order was placed.
+
+    `customer_is_new` is None where nobody can tell; such a customer counts as new.
+    """
 
     placed_at: datetime
     status: Status
     test: bool = False
     source: str = ""
     previous_at: datetime | None = None
+    customer_is_new: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +115,7 @@ class Touchpoint:
     campaign_id: str | None = None
     placement_id: str | None = None
     reason: Reason | None = None
+    partner_kind: str = ""
 
     @property
     def earns(self) -> bool:
@@ -185,12 +134,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """The judgement: touchpoints in time order (the first is the opener, the last the closer), findings, the rule."""
+    """The judgement: touchpoints in time order (the first is the opener, the last the closer), findings, the rule.
+
+    `campaign_id` is the campaign whose own settings held for the order, None where the rule set's did.
+    """
 
     touches: tuple[Touchpoint, ...]
     findings: tuple[Finding, ...]
     rule: Rule
     reason: Reason | None
+    campaign_id: str | None = None
 
     @property
     def earning(self) -> tuple[Touchpoint, ...]:
@@ -202,22 +155,27 @@ def judge(sale: Sale, candidates: Iterable[Candidate], rules: Rules) -> Journey:
     """The journey before the sale under these rules, and what became of every candidate."""
     found = sorted(_distinct(candidates), key=lambda candidate: _sequence(sale, candidate))
     lost = {candidate.key: _loses(sale, candidate, rules) for candidate in found}
+    repeats = _repeats(found, lost, rules)
     clicks = [candidate for candidate in found if candidate.kind is Kind.CLICK and lost[candidate.key] is None]
-    codes = sorted(_owned_codes(found), key=lambda candidate: (candidate.rank, candidate.id))
-    counted = _counted_owners(codes, rules)
-    groups = _join(clicks, codes, counted)
-    touches = sorted((_touchpoint(sale, group) for group in groups), key=lambda pair: pair[0])
-    reason = _order_reason(sale, rules)
-    judged, rule = _decide([touch for _, touch in touches], counted, rules, reason)
-    return Journey(tuple(judged), _findings(found, lost, groups, judged), rule, reason)
+    owned = sorted(_owned_codes(found), key=lambda candidate: (candidate.rank, candidate.id))
+    codes = count_codes(owned, clicks, rules)
+    groups = _join(clicks, owned, codes.uncounted)
+    pairs = sorted((_touchpoint(sale, group, repeats) for group in groups), key=lambda pair: pair[0])
+    touches = [touch for _, touch in pairs]
+    reason = _order_reason(sale, rules) or (Reason.CODE_UNEARNED if codes.unearned else None)
+    campaign_id = governing(touches, codes, rules)
+    judged, rule = _decide(touches, codes, rules.under(campaign_id), reason, sale)
+    return Journey(tuple(judged), _findings(found, lost, groups, judged, codes.uncounted), rule, reason, campaign_id)
 
 
 def _distinct(candidates: Iterable[Candidate]) -> Iterable[Candidate]:
     """Every candidate once, with all that ties it to the order."""
     unique: dict[Key, Candidate] = {}
     for candidate in candidates:
-        known = unique.get(candidate.key, candidate)
-        unique[candidate.key] = replace(known, evidence=known.evidence | candidate.evidence)
+        known = unique.get(candidate.key)
+        unique[candidate.key] = (
+            candidate if known is None else replace(known, evidence=known.evidence | candidate.evidence)
+        )
     return unique.values()
 
 
@@ -239,37 +197,56 @@ def _out_of_time(sale: Sale, candidate: Candidate, rules: Rules) -> Reason | Non
     """The boundary of the window is inside it, in whole seconds."""
     if candidate.at > sale.placed_at + SKEW:
         return Reason.AFTER_ORDER
-    age = (sale.placed_at - candidate.at) // timedelta(seconds=1)
-    if age > rules.window(candidate.kind, candidate.channel).total_seconds():
+    age = (sale.placed_at - candidate.at) // _SECOND
+    if age > rules.window(candidate.kind, candidate.channel, candidate.partner_kind).total_seconds():
         return Reason.OUTSIDE_WINDOW
     if rules.since_previous_order and sale.previous_at is not None and candidate.at <= sale.previous_at:
         return Reason.BEFORE_PREVIOUS_ORDER
     return None
 
 
+def _repeats(
+    found: Sequence[Candidate], lost: dict[Key, Reason | None], rules: Rules
+) -> Mapping[Key, Sequence[Candidate]]:
+    """Marks as lost the clicks that lie too shortly before another of their partner that stands; them, by that one.
+
+    In whole seconds, the boundary included. What ties a repeated click to the order ties the one that stands.
+    """
+    repeats: dict[Key, list[Candidate]] = {}
+    if not rules.throw_out:
+        return repeats
+    standing: dict[tuple[str | None, bool], Candidate] = {}
+    for click in reversed(found):
+        if click.kind is not Kind.CLICK or lost[click.key] is not None:
+            continue
+        next_one = standing.get(_party(click))
+        if next_one is not None and (next_one.at - click.at) // _SECOND * _SECOND <= rules.throw_out:
+            lost[click.key] = Reason.REPEATED_CLICK
+            repeats.setdefault(next_one.key, []).append(click)
+        else:
+            standing[_party(click)] = click
+    return repeats
+
+
 def _owned_codes(found: Iterable[Candidate]) -> list[Candidate]:
     return [candidate for candidate in found if candidate.kind is Kind.CODE and candidate.partner_id is not None]
 
 
-def _counted_owners(codes: Sequence[Candidate], rules: Rules) -> set[str]:
-    """The partners whose codes count, among codes in the order's own sequence."""
-    owners = [code.partner_id for code in codes if code.partner_id and code.channel in EARNING_CHANNELS]
-    return set(owners[:1] if rules.several_codes is SeveralCodes.FIRST else owners)
-
-
-def _join(clicks: Sequence[Candidate], codes: Sequence[Candidate], counted: set[str]) -> list[list[Candidate]]:
+def _join(
+    clicks: Sequence[Candidate], codes: Sequence[Candidate], uncounted: Mapping[str, Reason]
+) -> list[list[Candidate]]:
     """Candidates that are one touchpoint: a partner's codes join his last click; without one they stand together.
 
-    A code that does not count adds nothing to a click; it stands only where its owner has no other touchpoint.
+    A code that does not count adds nothing to what counts; it stands only where its owner has no other touchpoint.
     """
     groups = [[click] for click in clicks]
     of_partner = {_party(group[0]): group for group in groups}
-    for code in codes:
+    for code in sorted(codes, key=lambda code: code.id in uncounted):
         group = of_partner.get(_party(code))
         if group is None:
             of_partner[_party(code)] = group = []
             groups.append(group)
-        elif code.partner_id not in counted and group[0].kind is Kind.CLICK:
+        elif code.id in uncounted and (group[0].kind is Kind.CLICK or group[0].id not in uncounted):
             continue
         group.append(code)
     return groups
@@ -280,16 +257,19 @@ def _party(candidate: Candidate) -> tuple[str | None, bool]:
     return (candidate.partner_id, candidate.channel in EARNING_CHANNELS)
 
 
-def _touchpoint(sale: Sale, group: Sequence[Candidate]) -> tuple[tuple[datetime, bool, int, str], Touchpoint]:
+def _touchpoint(
+    sale: Sale, group: Sequence[Candidate], repeats: Mapping[Key, Sequence[Candidate]]
+) -> tuple[tuple[datetime, bool, int, str], Touchpoint]:
     """The touchpoint that a group makes, with its place in the sequence; the click speaks where there is one."""
     first = group[0]
     code = next((candidate for candidate in group if candidate.kind is Kind.CODE), None)
+    proofs = (part.evidence for part in (*group, *repeats.get(first.key, ())))
     touch = Touchpoint(
         kind=first.kind,
         id=first.id,
         at=first.at,
         age=max(sale.placed_at - first.at, timedelta(0)),
-        evidence=tuple(sorted(frozenset().union(*(part.evidence for part in group)), key=_STRENGTH.__getitem__)),
+        evidence=tuple(sorted(frozenset().union(*proofs), key=_STRENGTH.__getitem__)),
         partner_id=first.partner_id or "",
         channel=first.channel,
         link_id=first.link_id,
@@ -297,6 +277,7 @@ def _touchpoint(sale: Sale, group: Sequence[Candidate]) -> tuple[tuple[datetime,
         code=code.code if code else None,
         campaign_id=first.campaign_id or (code.campaign_id if code else None),
         placement_id=first.placement_id or (code.placement_id if code else None),
+        partner_kind=first.partner_kind,
     )
     return _sequence(sale, first), touch
 
@@ -312,41 +293,11 @@ def _order_reason(sale: Sale, rules: Rules) -> Reason | None:
 
 
 def _decide(
-    touches: Sequence[Touchpoint], counted: set[str], rules: Rules, reason: Reason | None
-) -> tuple[list[Touchpoint], Rule]:
-    """Which touchpoints may weigh, and the rule that says so."""
+    touches: Sequence[Touchpoint], codes: Codes, rules: Rules, reason: Reason | None, sale: Sale
+) -> tuple[Sequence[Touchpoint], Rule]:
     if reason is not None:
         return [replace(touch, reason=reason) for touch in touches], Rule.ORDER_EARNS_NOTHING
-    in_channel = [touch for touch in touches if touch.channel in EARNING_CHANNELS]
-    rule = _rule(in_channel, counted, rules)
-    judged = [replace(touch, reason=_why_not(touch, rule, counted)) for touch in touches]
-    return judged, rule
-
-
-def _rule(touches: Sequence[Touchpoint], counted: set[str], rules: Rules) -> Rule:
-    partners = {touch.partner_id for touch in touches}
-    if not touches:
-        return Rule.NO_TOUCHPOINT
-    if len(partners) == 1:
-        return Rule.SOLE_PARTNER
-    if rules.between_partners is BetweenPartners.CODE_WINS and counted:
-        return Rule.CODE_OWNER_WINS
-    clicked = any(touch.click_id for touch in touches)
-    if rules.between_partners is BetweenPartners.CLICK_WINS and clicked and counted:
-        return Rule.CLICK_WINS
-    return Rule.ALL_SHARE
-
-
-def _why_not(touch: Touchpoint, rule: Rule, counted: set[str]) -> Reason | None:
-    if touch.channel not in EARNING_CHANNELS:
-        return Reason.CHANNEL_EARNS_NOTHING
-    if touch.click_id is None and touch.partner_id not in counted:
-        return Reason.ANOTHER_CODE_CAME_FIRST
-    if rule is Rule.CODE_OWNER_WINS and touch.partner_id not in counted:
-        return Reason.CODE_OF_ANOTHER_PARTNER
-    if rule is Rule.CLICK_WINS and touch.click_id is None:
-        return Reason.CLICK_OF_ANOTHER_PARTNER
-    return None
+    return decide(touches, codes, rules, is_new=sale.customer_is_new is not False)
 
 
 def _findings(
@@ -354,13 +305,14 @@ def _findings(
     lost: Mapping[Key, Reason | None],
     groups: Sequence[Sequence[Candidate]],
     touches: Sequence[Touchpoint],
+    uncounted: Mapping[str, Reason],
 ) -> tuple[Finding, ...]:
-    """An eligible candidate that stands nowhere is a code that another one outdid."""
+    """An eligible candidate that stands nowhere is a code that does not count."""
     place = {(touch.kind, touch.id): index for index, touch in enumerate(touches)}
     standing = {candidate.key: place[group[0].key] for group in groups for candidate in group}
     return tuple(
         Finding(candidate, standing[candidate.key], None)
         if candidate.key in standing
-        else Finding(candidate, None, lost[candidate.key] or Reason.ANOTHER_CODE_CAME_FIRST)
+        else Finding(candidate, None, lost[candidate.key] or uncounted[candidate.id])
         for candidate in found
     )

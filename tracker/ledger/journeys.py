@@ -82,7 +82,7 @@ def _case(
     known = {click.id for click in own}
     rules = book.version(order.brand_id, order.rule_set) if order.rule_set else book.at(order.brand_id, order.placed_at)
     bill = _bill(order, tuple(click_id for click_id in carried if click_id not in known))
-    sale = Sale(order.placed_at, bill.status, order.test, bill.source, relatives.previous_at)
+    sale = Sale(order.placed_at, bill.status, order.test, bill.source, relatives.previous_at, order.customer_is_new)
     candidates = (*_clicks(order, own, relatives, trail), *_codes(order, owners))
     return Case(order.brand_id, bill, sale, candidates, rules)
 
@@ -163,6 +163,7 @@ def _click_query() -> Select[*tuple[Any, ...]]:
             Link.campaign_id,
             Link.placement_id,
             func.coalesce(Link.channel, Partner.channel).label("channel"),
+            Partner.kind.label("partner_kind"),
         )
         .outerjoin(Link, and_(Link.id == Click.link_id, Link.brand_id == Click.brand_id))
         .outerjoin(Partner, Partner.id == Link.partner_id)
@@ -220,6 +221,7 @@ def _click(click: Found, evidence: frozenset[Evidence]) -> Candidate:
         campaign_id=click.campaign_id,
         placement_id=click.placement_id,
         program="" if click.verdict == "human" else f"{click.verdict}:{click.reason}",
+        partner_kind=click.partner_kind or "",
     )
 
 
@@ -241,6 +243,7 @@ def _owners(session: Session, orders: Sequence[Found]) -> dict[tuple[str, str], 
             CodeOwner.valid_from,
             CodeOwner.valid_to,
             func.coalesce(CodeOwner.channel, Partner.channel).label("channel"),
+            Partner.kind.label("partner_kind"),
         )
         .join(CodeOwner, CodeOwner.code_id == Code.id)
         .join(Partner, Partner.id == CodeOwner.partner_id)
@@ -282,4 +285,5 @@ def _code(order: Found, form: str, text: str, rank: int, owner: Found | None) ->
         placement_id=owner.placement_id if owner else None,
         code=text,
         rank=rank,
+        partner_kind=owner.partner_kind if owner else "",
     )
