@@ -7,15 +7,14 @@ chance explains, the plain one leaves something out, and its reader is told.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.attribution import _columns, _logit, _sets
-from tracker.attribution._incremental import Fitted
-from tracker.attribution._paths import Paths
+from tracker.attribution._doubts import Doubt
+from tracker.attribution._paths import Paths, Shares
 
 Figures = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -23,65 +22,37 @@ Indices = NDArray[np.int64]
 # Standard errors of the held-out gain. Under the plain model the gain is below 0 on average: false alarms stay rare.
 _CLEAR = 2.0
 
+# Enough to keep columns of a few journeys from running away, in both designs alike.
+_RIDGE = 3.0
+
 # How many pairs may be added at once: the likeliest ones, chosen on the journeys that are learned from.
 _PAIRS = 8
 
 
-class Doubt(StrEnum):
-    """What speaks against taking the incremental shares at their word."""
-
-    CONFOUNDING = "confounding"
-    EXTRAPOLATED_BASELINE = "extrapolated_baseline"
-    SYNERGY = "synergy"
-    RECENCY = "recency"
-    NEGATIVE_SHARE = "negative_share"
-
-
-SENTENCES: Mapping[Doubt, str] = {
-    Doubt.CONFOUNDING: (
-        "Whether people who would have bought anyway also saw more cannot be seen in journeys. Only an experiment tells."
-    ),
-    Doubt.EXTRAPOLATED_BASELINE: (
-        "No journey without touches was recorded, so the sales without any touch are extrapolated, not observed."
-    ),
-    Doubt.SYNERGY: (
-        "Some touches do more, or less, together than the model adds up. How these shares are split between them is "
-        "uncertain."
-    ),
-    Doubt.RECENCY: (
-        "Which touch came last makes a difference that the model does not know. Touches close to the order may be "
-        "given too little or too much."
-    ),
-    Doubt.NEGATIVE_SHARE: "Journeys with some of these touches brought fewer orders than without: their share is below zero.",
-}
-
-
-def doubts(paths: Paths, fit: Fitted) -> list[Doubt]:
-    """What is to be said beside the shares of `fit`, in a fixed sequence. Confounding always is."""
+def doubts(paths: Paths, shares: Shares) -> list[Doubt]:
+    """What is to be said beside these incremental shares, in a fixed sequence. Confounding always is."""
     found = [Doubt.CONFOUNDING]
     if not (paths.conversions + paths.nulls)[~_columns.touched(paths)].any():
         found.append(Doubt.EXTRAPOLATED_BASELINE)
-    if fit.model is None:
-        return found
-    if synergy(paths, fit.ridge) > _CLEAR:
+    if synergy(paths) > _CLEAR:
         found.append(Doubt.SYNERGY)
-    if recency(paths, fit.ridge) > _CLEAR:
+    if recency(paths) > _CLEAR:
         found.append(Doubt.RECENCY)
-    if (fit.model.slopes < 0).any():
+    if (shares.conversions < 0).any():
         found.append(Doubt.NEGATIVE_SHARE)
     return found
 
 
-def synergy(paths: Paths, ridge: float) -> float:
+def synergy(paths: Paths) -> float:
     """The held-out gain of adding terms for pairs of names, in standard errors."""
     sets = _sets.collect(paths)
     counts = _logit.Counts(sets.journeys, sets.conversions)
     names = len(paths.names)
     plain = _logit.Design.of(sets.rows, sets.codes, np.ones(len(sets.rows)), (len(sets), names))
-    return _gain(plain, counts, ridge, lambda train, model: _with_pairs(plain, train, model))
+    return _gain(plain, counts, lambda train, model: _with_pairs(plain, train, model))
 
 
-def recency(paths: Paths, ridge: float) -> float:
+def recency(paths: Paths) -> float:
     """The held-out gain of knowing which name was touched last, in standard errors."""
     names = len(paths.names)
     touched = np.flatnonzero(_columns.touched(paths))
@@ -97,13 +68,12 @@ def recency(paths: Paths, ridge: float) -> float:
         _logit.Design.of(at[taken], features[taken], np.ones(int(taken.sum())), (len(first), width))
         for taken, width in ((features < names, names), (features >= 0, 2 * names))
     )
-    return _gain(plain, _logit.Counts(journeys, conversions), ridge, lambda _train, _model: richer)
+    return _gain(plain, _logit.Counts(journeys, conversions), lambda _train, _model: richer)
 
 
 def _gain(
     plain: _logit.Design,
     counts: _logit.Counts,
-    ridge: float,
     enrich: Callable[[_logit.Counts, _logit.Logit], _logit.Design],
 ) -> float:
     """How much less log loss the richer design has than the plain one on held-out journeys, in standard errors.
@@ -117,13 +87,13 @@ def _gain(
         train = _logit.counts_without(counts, held)
         if not _logit.learnable(train):
             continue
-        model = _logit.fit(plain, train, ridge, None, _logit.ROUGH)
+        model = _logit.fit(plain, train, _RIDGE, None, _logit.ROUGH)
         richer = enrich(train, model)
-        better = _logit.fit(richer, train, ridge, None, _logit.ROUGH)
+        better = _logit.fit(richer, train, _RIDGE, None, _logit.ROUGH)
         before, after = _logit.losses(plain, model), _logit.losses(richer, better)
         for amounts, old, new in zip((held.conversions, held.journeys - held.conversions), before, after, strict=True):
-            gained += float(amounts @ (old - new))
-            squared += float(amounts @ (old - new) ** 2)
+            gained += float((amounts * (old - new)).sum())
+            squared += float((amounts * (old - new) ** 2).sum())
         journeys += float(held.journeys.sum())
     spread = squared - gained**2 / max(journeys, 1.0)
     return gained / math.sqrt(spread) if spread > 0 else 0.0

@@ -72,7 +72,7 @@ class Fitted:
             """Each name's part, and the baseline's, of amounts by row, each for a whole journey."""
             return _sets.totals(rows.codes, gain * amounts[rows.at], len(paths.names)), float(amounts.sum()) * nobody
 
-        scale = float(counts.conversions.sum()) / float(counts.journeys @ probability)
+        scale = float(counts.conversions.sum()) / float((counts.journeys * probability).sum())
         credits, baseline = split(counts.journeys * scale)
         worth, worth_anyway = split(value / probability)
         return Shares(credits, worth, None, baseline, worth_anyway)

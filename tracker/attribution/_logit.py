@@ -193,7 +193,8 @@ def _penalised(counts: Counts, ridge: float, guess: Figures, linear: Figures) ->
 
 
 def _loss(counts: Counts, linear: Figures) -> float:
-    return float(counts.journeys @ _softplus(linear) - counts.conversions @ linear)
+    # Not `@`: the threads of a linear algebra library cost more than such a sum.
+    return float((counts.journeys * _softplus(linear) - counts.conversions * linear).sum())
 
 
 def _softplus(linear: Figures) -> Figures:

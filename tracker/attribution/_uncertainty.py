@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tracker.attribution._answers import Stability
 from tracker.attribution._paths import Customers, Paths, Shares
 from tracker.attribution._shape import Model
 
@@ -39,14 +40,6 @@ class Interval:
 
     low: Figures
     high: Figures
-
-
-@dataclass(frozen=True, slots=True)
-class Stability:
-    """The share of replicates in which the same name comes first, and in which the whole sequence is the same."""
-
-    top: float
-    sequence: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

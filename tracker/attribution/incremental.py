@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from tracker.attribution._doubts import Doubt
+
 if TYPE_CHECKING:
     from tracker.attribution._incremental import Fitted
     from tracker.attribution._paths import Paths, Shares
@@ -50,6 +52,13 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
 def prepared(paths: Paths, settings: Mapping[str, str]) -> Callable[[Paths], Shares]:
     """The model for other counts along the same paths: fitted anew, with the λ of these. Raises ValueError."""
     return fitted(paths, settings).refitted
+
+
+def doubts(paths: Paths, shares: Shares) -> list[Doubt]:
+    """What speaks against these shares of the paths."""
+    from tracker.attribution import _diagnostics  # noqa: PLC0415  (crediting an order needs no arrays)
+
+    return _diagnostics.doubts(paths, shares)
 
 
 def fitted(paths: Paths, settings: Mapping[str, str]) -> Fitted:
