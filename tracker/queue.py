@@ -24,7 +24,15 @@ ATTRIBUTE = "workers.attribution.attribute_due"
 ACCRUE = "workers.commissions.accrue_due"
 APPROVE = "workers.commissions.approve"
 PURGE = "workers.housekeeping.purge"
-JOBS = {INGEST: ORDERS, ATTRIBUTE: ATTRIBUTION, ACCRUE: COMMISSIONS, APPROVE: COMMISSIONS, PURGE: HOUSEKEEPING}
+SEAL = "workers.sealing.seal"
+JOBS = {
+    INGEST: ORDERS,
+    ATTRIBUTE: ATTRIBUTION,
+    ACCRUE: COMMISSIONS,
+    APPROVE: COMMISSIONS,
+    PURGE: HOUSEKEEPING,
+    SEAL: HOUSEKEEPING,
+}
 
 _BELL_SECONDS = 30
 _JOB_SECONDS = 120
