@@ -47,8 +47,12 @@ def estimate(
     answers = _answers([model for model in models if refusals[model.NAME] is None], paths, settings or {}, refusals)
     drawn: dict[str, list[Shares]] = {name: [] for name in answers}
     for replica in uncertainty.replicas(paths, customers, replicates, seed):
-        for name, (_shares, again) in answers.items():
-            drawn[name].append(again(replica))
+        for name, again in [(name, again) for name, (_shares, again) in answers.items()]:
+            try:
+                drawn[name].append(again(replica))
+            except ValueError as error:  # where chance decides whether there is an answer, there is none
+                refusals[name] = _cannot(name, error)
+                del answers[name]
     ranked = _ranked(paths, least)
     results = tuple(
         _result(model, paths, answers[model.NAME][0], uncertainty.stacked(drawn[model.NAME]), ranked)
@@ -86,8 +90,12 @@ def _answers(
             again = uncertainty.prepare(model, paths, {**asked, **quick})
             answers[model.NAME] = (model.over(paths, asked) if quick else again(paths), again)
         except ValueError as error:
-            refusals[model.NAME] = Refusal(Reason.CANNOT, {"why": str(error).removeprefix(f"{model.NAME}: ")})
+            refusals[model.NAME] = _cannot(model.NAME, error)
     return answers
+
+
+def _cannot(name: str, error: ValueError) -> Refusal:
+    return Refusal(Reason.CANNOT, {"why": str(error).removeprefix(f"{name}: ")})
 
 
 def _ranked(paths: Paths, minimum: Minimum) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ so it reports and cannot pay.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ TITLE = "Markov removal effect"
 VERSION = 1
 ADDITIVE = True
 MAY_PAY = False
+NEEDS_NULLS = True
 SETTINGS: Mapping[str, str] = {"order": "1"}
 
 ORDERS = ("1", "2", "3")
@@ -31,7 +32,18 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
     """
     from tracker.attribution import _markov  # noqa: PLC0415  (arrays are for those who learn)
 
+    return _markov.shares(paths, _order(settings))
+
+
+def prepared(paths: Paths, settings: Mapping[str, str]) -> Callable[[Paths], Shares]:
+    """The model for other counts along the same paths. Raises ValueError, and so does the function."""
+    from tracker.attribution import _markov_again  # noqa: PLC0415  (arrays are for those who learn)
+
+    return _markov_again.again(paths) if _order(settings) == 1 else lambda replica: over(replica, settings)
+
+
+def _order(settings: Mapping[str, str]) -> int:
     order = {**SETTINGS, **settings}["order"]
     if order not in ORDERS:
         raise ValueError(f"markov: the order is one of {', '.join(ORDERS)}, not {order}")
-    return _markov.shares(paths, int(order))
+    return int(order)
