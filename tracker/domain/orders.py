@@ -64,8 +64,8 @@ class Snapshot:
 
     `refunded` is a cumulative figure where the shop gives one (None where it does not): everything refunded up to the
     version. `codes` is None where this body cannot know the codes. Click ids are collected over all bodies. `source` is
-    empty for the shop's own web checkout, else pos, draft, marketplace, or the shop's own word. `flags` are remarks of
-    the reader, such as a field it could not use.
+    empty for the shop's own web checkout, else pos, draft, marketplace, or the shop's own word. `region` is where the
+    goods went (see `regions`). `flags` are remarks of the reader, such as a field it could not use.
     """
 
     status: Status
@@ -81,6 +81,7 @@ class Snapshot:
     source: str = ""
     landing: str = ""
     flags: tuple[str, ...] = ()
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +246,7 @@ class Order:
     source: str = ""
     landing: str = ""
     flags: tuple[str, ...] = ()
+    region: str | None = None
 
     @property
     def earns(self) -> bool:
@@ -316,6 +318,7 @@ def fold(events: Iterable[OrderEvent], formula: str = NET_FORMULA) -> Order | No
         customer=_latest_known(snapshots, "customer"),
         source=latest.source,
         landing=_latest_known(snapshots, "landing") or "",
+        region=_latest_known(snapshots, "region"),
         flags=latest.flags,
     )
     return _less_refunds(order, _Refunds.among(ordered, latest.currency), formula)

@@ -236,6 +236,7 @@ def _conclusions(order: Order | None, home: Home) -> dict[str, Any]:
         "placed_at": order.placed_at if order else None,
         "placed_day": order.placed_at.astimezone(ZoneInfo(home.time_zone)).date() if order else None,
         "customer": order.customer if order else None,
+        "region": order.region if order else None,
         "codes": list(order.codes) if order else [],
         "click_ids": list(order.click_ids) if order else [],
         "flags": list(order.flags) if order else [],

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from urllib.parse import parse_qsl, urlencode
 
-from tracker.domain import codes
+from tracker.domain import codes, regions
 from tracker.domain.deliveries import ShopContext
 from tracker.domain.ids import is_id
 from tracker.platforms._fields import Fields
@@ -91,6 +91,12 @@ def landing(url: object) -> str:
     query = urlencode(dict(tags))
     kept = path if "@" not in path and "%40" not in path else "/"
     return f"{kept}?{query}"[:500] if query else kept
+
+
+def region(country: str, province: str, postcode: str, *addresses: Fields) -> str | None:
+    """The region of the first of the addresses that names a country, each under the shop's names for its parts."""
+    read = ([address.values.get(name) for name in (country, province, postcode)] for address in addresses)
+    return next((found for parts in read if (found := regions.of_address(*parts))), None)
 
 
 def customer(shop: ShopContext, *emails: object) -> str | None:

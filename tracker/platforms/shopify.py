@@ -170,6 +170,9 @@ def _order(body: Fields, shop: ShopContext) -> list[OrderEvent]:
         customer=_customer(body, shop),
         source=_source(body),
         landing=_evidence.landing(body.values.get("landing_site")),
+        region=_evidence.region(
+            *("country_code", "province_code", "zip"), body.inner("shipping_address"), body.inner("billing_address")
+        ),
         flags=body.flags(),
     )
     return [order_event(external_id, version, snapshot), *refunds]

@@ -8,14 +8,15 @@ Headers `webhook-id`, `webhook-timestamp` (Unix seconds), `webhook-signature` (`
               "goods": "70.20", "tax": "15.45", "shipping": "8.24", "discount": "7.80", "refunded": "0.00",
               "status": "paid", "number": "#1042", "placed_at": "2026-03-02T09:29:12Z",
               "codes": ["LEA15"], "click_ids": ["…32 hex digits…"], "landing_url": "https://shop.example/p?rk=…",
-              "customer": {"email": "camille@example.com"}, "test": false, "source": "web"}}
+              "customer": {"email": "camille@example.com"}, "region": "FR-75", "test": false, "source": "web"}}
 
 `type` is order.created, order.paid, order.updated, order.cancelled: the whole order as it is now, and only `id`,
 `currency` and `total` are required. Amounts are decimal strings in major units; `goods` is what the buyer paid for the
 goods after discounts, without tax and shipping (without it: total less tax and shipping). `status` is pending, paid or
 cancelled (without it: what the type says). `refunded` is everything refunded so far, tax and shipping included; leave
 it out if you send refunds one by one. `updated_at` orders the states of an order (without it: `timestamp`). `source` is
-web, pos, draft or marketplace. The e-mail address is hashed on arrival and not kept.
+web, pos, draft or marketplace. `region` is where the goods go, after ISO 3166-2 (in France the first two digits of the
+postcode): it serves holdouts by region. The e-mail address is hashed on arrival and not kept.
 
 `order.deleted` and `order.restored` need {"id"}; so do `order.paid` and `order.cancelled` when nothing else changed. A
 refund is `refund.created`, `refund.updated` or `refund.failed` with {"id", "order_id", "amount", "currency", "status",
@@ -35,7 +36,7 @@ from decimal import Decimal
 from fractions import Fraction
 from hashlib import sha256
 
-from tracker.domain import money
+from tracker.domain import money, regions
 from tracker.domain.deliveries import Delivery, Reply, ShopContext
 from tracker.domain.orders import (
     Amounts,
@@ -173,11 +174,17 @@ def _order(assumed: Status | None) -> Callable[[Fields, datetime, ShopContext], 
             customer=_evidence.customer(shop, data.inner("customer").values.get("email")),
             source=_source(data),
             landing=_evidence.landing(data.values.get("landing_url")),
+            region=data.may("region", _region, None),
             flags=data.flags(),
         )
         return order_event(external_id, version, snapshot)
 
     return read
+
+
+def _region(value: object) -> str:
+    """a region after ISO 3166-2, such as FR-75."""
+    return regions.region(_fields.text(value))
 
 
 def _status(value: object) -> Status:

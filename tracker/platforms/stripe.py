@@ -140,6 +140,7 @@ def _session(event: _Event, session: Fields, shop: ShopContext) -> list[OrderEve
         codes=_codes(session),
         click_ids=_click_ids(session, shop),
         customer=_customer(session, shop),
+        region=_region(session),
         flags=session.flags(),
     )
     return [order_event(_reference(session, *names), event.created, snapshot)]
@@ -318,6 +319,13 @@ def _number(body: Fields) -> str:
     metadata = body.inner("metadata")
     told = (metadata.have(name, _fields.text, "") for name in _NUMBER_NAMES)
     return next((number[:100] for number in told if number), "")
+
+
+def _region(session: Fields) -> str | None:
+    """Where the goods go, wherever the API version keeps the address; else where the payer lives."""
+    shipped = (body.inner("shipping_details") for body in (session, session.inner("collected_information")))
+    holders = (*shipped, session.inner("customer_details"))
+    return _evidence.region("country", "state", "postal_code", *(holder.inner("address") for holder in holders))
 
 
 def _codes(body: Fields) -> tuple[str, ...]:

@@ -143,6 +143,7 @@ def _order(body: Fields, shop: ShopContext, delivery: Delivery) -> list[OrderEve
         customer=_evidence.customer(shop, body.inner("billing").values.get("email")),
         source=_source(body),
         landing=_evidence.landing(_meta(body, "_wc_order_attribution_session_entry")),
+        region=_evidence.region("country", "state", "postcode", body.inner("shipping"), body.inner("billing")),
         flags=body.flags(),
     )
     events = [order_event(external_id, version, snapshot)]
