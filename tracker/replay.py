@@ -7,7 +7,7 @@ credited anew is left out and counted. Orders are read a batch at a time, the la
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from typing import cast
@@ -88,16 +88,17 @@ def _compare(session: Session, orders: Sequence[Found], rules: Rules, comparison
         before, after = standing.get(order.id, {}), _outcome(case, rules)
         comparison.count(order, before, after.shares)
         if before != after.shares:
-            stands = Outcome(case.rules.paying_model, judge(case.sale, case.candidates, case.rules), before)
+            stands = replace(_outcome(case, case.rules), shares=before)
             comparison.add(difference(order, stands, after))
 
 
 def _outcome(case: journeys.Case, rules: Rules) -> Outcome:
     """What these rules make of an order. Pure."""
     journey = judge(case.sale, case.candidates, rules)
-    model = _rules_that_pay().get(rules.paying_model)
-    credits = credit(journey, case.bill.net, model.weights, rules) if model else ()
-    return Outcome(rules.paying_model, journey, shares_of(journey, credits))
+    own = rules.under(journey.campaign_id)
+    model = _rules_that_pay().get(own.paying_model)
+    credits = credit(journey, case.bill.net, model.weights, own) if model else ()
+    return Outcome(own.paying_model, journey, shares_of(journey, credits))
 
 
 @cache

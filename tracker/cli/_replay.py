@@ -14,6 +14,8 @@ from tracker.domain import differences
 from tracker.domain.differences import Comparison
 from tracker.domain.money import decimal_string
 
+_TOTALS = ("currency", "orders", "net", "before", "after", "changed", "newly_attributed", "no_longer_attributed")
+
 
 @contextmanager
 def progress(title: str, size: int) -> Iterator[Callable[[int], object]]:
@@ -39,8 +41,7 @@ def print_comparison(comparison: Comparison, names: Mapping[str, str]) -> None:
     for noun in ("channel", "partner"):
         columns = (noun, "currency", "before", "after", "difference", "orders_gained", "orders_lost")
         _print(f"{noun.capitalize()}s", columns, said[f"{noun}s"], names)
-    columns = ("currency", "orders", "net", "before", "after", "changed", "newly_attributed", "no_longer_attributed")
-    _print("All", columns, said["totals"], names)
+    _print("All", _TOTALS, said["totals"], names)
     if found := comparison.differences():
         rows = [row for one in found for row in _moves(one, names)]
         headings = ("order", "partner", "before", "after", "rule before", "rule after", "why")

@@ -14,8 +14,9 @@ from itertools import count
 from typing import Any
 
 from tracker.domain.credits import Credit
-from tracker.domain.journeys import RULE_SENTENCES, SENTENCES, Journey, Reason, Rule
+from tracker.domain.journeys import Journey
 from tracker.domain.money import decimal_string
+from tracker.domain.reasons import RULE_SENTENCES, SENTENCES, Reason, Rule
 
 Holder = tuple[str, str]
 """A partner and the channel of the credit."""
