@@ -1,4 +1,4 @@
-"""The first-order chain for other counts along the same paths: its flows are one sparse product, its solution one inverse.
+"""The first-order chain for other counts along the same paths: flows are one sparse product, the solution one inverse.
 
 Formulas as in `_markov`; only the counting is done ahead, because resampling changes nothing else.
 """
