@@ -1,9 +1,9 @@
 """Stories in plain words, acted out on a real ledger: `tests/stories/*.txt` are read by this, line by line.
 
 A story begins with `# its title`; lines at the margin are prose, indented lines are the story, under the headings
-`partners`, `links`, `codes`, `rules`, `terms`, `story` and `expect`, which may come in any sequence and again. The
-sentences that are understood stand in `SENTENCES`, each with what it does; anything else is an error that names its
-line.
+`partners`, `campaigns`, `links`, `codes`, `rules`, `terms`, `story` and `expect`, which may come in any sequence and
+again. The sentences that are understood stand in `SENTENCES`, each with what it does; anything else is an error that
+names its line.
 
     partners
       Alice: influence creator
@@ -27,14 +27,19 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from tests.conftest import Ledger
 from tests.given import World
+from tracker import pipeline
+from tracker.catalog import Desk, campaigns, commissions, payouts, terms
 from tracker.domain.ids import derived_id
 from tracker.domain.money import minor_units
 from tracker.domain.orders import (
@@ -48,14 +53,16 @@ from tracker.domain.orders import (
     StatusChange,
     order_event,
 )
+from tracker.domain.presets import PRESETS
 from tracker.domain.rules import Rules
+from tracker.errors import Conflict
 from tracker.ledger import due, orders, rules
-from tracker.ledger.tables import Click, CodeOwner, Receipt
+from tracker.ledger.tables import Click, CodeOwner, Link, Receipt
 from tracker.reports._shape import models
 
 DAY_ZERO = datetime(2026, 3, 1, tzinfo=UTC)
 STORIES = Path(__file__).parent / "stories"
-HEADINGS = ("partners", "links", "codes", "rules", "terms", "story", "expect")
+HEADINGS = ("partners", "campaigns", "links", "codes", "rules", "terms", "story", "expect")
 SHOP_ZONE = "Europe/Paris"
 
 MOMENT = r"day (?P<day>-?\d+)(?: (?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d))?)?"
@@ -90,6 +97,7 @@ class Storyteller:
     clicks: dict[str, str] = field(default_factory=dict)
     last_click: dict[str, str] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
+    campaigns: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.world = World(self.ledger, now=DAY_ZERO)
@@ -122,6 +130,9 @@ class Storyteller:
     def _settle(self) -> None:
         """Everything that the workers would do by now."""
         self.world.attribute()
+        while pipeline.accrue_commissions(self.ledger.session, 50, self.now):
+            pass
+        pipeline.approve_commissions(self.ledger.session, 1000, self.now)
 
     # --- who there is -------------------------------------------------------------------------------------------------
 
@@ -129,8 +140,31 @@ class Storyteller:
         partner_id = self.world.partner(said["name"], said["channel"], said["kind"])
         self.links[said["name"]] = self.world.link(partner_id)
 
+    def campaign(self, said: Mapping[str, str]) -> None:
+        with self.ledger.writing() as session:
+            view = campaigns.add(self._desk(session), campaigns.NewCampaign(name=said["name"]))
+        self.campaigns[said["name"]] = view.id
+
     def link(self, said: Mapping[str, str]) -> None:
-        self.links[said["name"]] = self.world.link(self.id_of(said["partner"]), said["channel"])
+        self.links[said["name"]] = link_id = self.world.link(self.id_of(said["partner"]), said.get("channel"))
+        with self.ledger.writing() as session:
+            campaign = self.campaigns[said["campaign"]] if "campaign" in said else None
+            session.execute(update(Link).where(Link.id == link_id).values(campaign_id=campaign))
+
+    def terms(self, said: Mapping[str, str]) -> None:
+        partner = None if said["partner"] == "everybody" else self.id_of(said["partner"])
+        wanted = {
+            "partner": partner,
+            "campaign": self.campaigns[said["campaign"]] if "campaign" in said else None,
+            "hold_days": int(said.get("hold", 30)),
+            "valid_from": (_when(said["since"]) if "since" in said else DAY_ZERO).isoformat(),
+            **{name: said[name] for name in _RATES if name in said},
+        }
+        with self.ledger.writing() as session:
+            terms.add(self._desk(session), terms.NewTerms.model_validate(wanted))
+
+    def new_terms(self, said: Mapping[str, str]) -> None:
+        self.terms({**said, "since": f"day {(self.now - DAY_ZERO).days} {self.now:%H:%M:%S}"})
 
     def code(self, said: Mapping[str, str]) -> None:
         since, until = (_when(said[word]) if word in said else None for word in ("since", "until"))
@@ -149,15 +183,20 @@ class Storyteller:
         with self.ledger.session() as session:
             row = rules.current(session, self.world.brand)
         settings = Rules.from_json(row.version, row.settings).to_json()
-        _put(settings, said["key"].split("."), self._named(_value(said["value"])))
+        self._put(settings, said)
         Rules.from_json(1, settings)  # what is no rule is refused here
         self.world.rules(**settings)
+
+    def preset(self, said: Mapping[str, str]) -> None:
+        with self.ledger.session() as session:
+            settings = rules.current(session, self.world.brand).settings
+        self.world.rules(**PRESETS[said["preset"]].over(settings))
 
     def new_rules(self, said: Mapping[str, str]) -> None:
         with self.ledger.writing() as session:
             row = rules.current(session, self.world.brand)
             settings = Rules.from_json(row.version, row.settings).to_json()
-            _put(settings, said["key"].split("."), self._named(_value(said["value"])))
+            self._put(settings, said)
             rules.add_version(session, self.world.brand, Rules.from_json(row.version + 1, settings), self.now)
 
     # --- what happens -------------------------------------------------------------------------------------------------
@@ -221,6 +260,17 @@ class Storyteller:
             session.execute(update(Click).where(Click.id == click_id).values(verdict="bot", reason="library"))
             due.mark_due_for_clicks(session, [click_id], self.now)
 
+    def payout(self, said: Mapping[str, str]) -> None:
+        self._settle()
+        with self.ledger.writing() as session:
+            payouts.add(
+                self._desk(session), payouts.NewPayout(partner=self.id_of(said["partner"]), reference="transfer")
+            )
+
+    def no_payout(self, said: Mapping[str, str]) -> None:
+        with pytest.raises(Conflict):
+            self.payout(said)
+
     def _tell_shop(self, told: Told, change: Change) -> None:
         event = order_event(told.external_id, self.now, change)
         home = orders.Home(self.world.shop, self.world.brand, SHOP_ZONE, NET_FORMULA)
@@ -271,6 +321,23 @@ class Storyteller:
             causes = [row.cause for row in session.execute(query)]
         _same("causes of the receipts", causes, _words(said["causes"]))
 
+    def owed(self, said: Mapping[str, str]) -> None:
+        """What is pending, approved and paid, signed: what was taken back lowers the state in which it stands."""
+        with self.ledger.session() as session:
+            query = commissions.CommissionQuery(partner=self.id_of(said["partner"]), limit=200)
+            rows = commissions.page(self._desk(session), query).data
+        sums: dict[str, Decimal] = {}
+        for row in rows:
+            sums[row.state] = sums.get(row.state, Decimal(0)) + Decimal(row.amount)
+        found = {state: str(amount) for state, amount in sums.items() if amount}
+        _same("owed", found, {state: amount for amount, state in _pairs(said["owed"])})
+
+    def rows(self, said: Mapping[str, str]) -> None:
+        with self.ledger.session() as session:
+            query = commissions.CommissionQuery(partner=self.id_of(said["partner"]), limit=200)
+            found = [(row.kind.value, row.amount) for row in commissions.page(self._desk(session), query).data]
+        _same("commissions", found, _pairs(said["rows"]))
+
     def _credits(self, order: str, model: str | None) -> dict[str, str]:
         if model is None:
             receipt = self._receipt(order)
@@ -289,10 +356,15 @@ class Storyteller:
             raise Unclear(f"who is {partner}? The partners are {', '.join(self.world.names.values())}")
         return found[0]
 
-    def _named(self, value: Any) -> Any:
-        """The value with partners' names as their ids."""
-        known = {name: partner_id for partner_id, name in self.world.names.items()}
-        return known.get(value, value) if isinstance(value, str) else value
+    def _put(self, settings: dict[str, Any], said: Mapping[str, str]) -> None:
+        """Set what is said at its dotted place; a campaign's name stands for its id."""
+        *path, last = (self.campaigns.get(key, key) for key in said["key"].split("."))
+        for key in path:
+            settings = settings.setdefault(key, {})
+        settings[last] = _value(said["value"])
+
+    def _desk(self, session: Session) -> Desk:
+        return Desk(session, self.world.brand, self.now, self.now, "https://go.example.com", "0" * 64)
 
     def _order_id(self, order: str) -> str:
         return orders.order_id(self.world.shop, self.told[order].external_id)
@@ -314,18 +386,28 @@ _AT = rf"{MOMENT}\s+"
 _PARTS = ("day", "hour", "minute", "second")
 _WORDS = r"[\w.]+(?:(?:, | and )[\w.]+)*"
 _SOME_DAY = r"day -?\d+(?: \d\d:\d\d(?::\d\d)?)?"
+_RATES = ("percent", "flat", "returning_percent", "returning_flat", "assist_percent")
+_TERMS = (
+    r"(?P<partner>\w+)(?: in (?P<campaign>\w+))?: "
+    r"(?:(?P<percent>[\d.]+) %|(?P<flat>[\d.]+) an order)"
+    r"(?:, (?:(?P<returning_percent>[\d.]+) %|(?P<returning_flat>[\d.]+)) of returning customers)?"
+    r"(?:, (?P<assist_percent>[\d.]+) % for an assist)?(?:, held (?P<hold>\d+) days)?"
+)
 _SETTING = r"(?P<key>[\w.:]+) = (?P<value>.+)"
 
 SENTENCES: dict[str, dict[str, Action]] = {
     "partners": {r"(?P<name>\w+): (?P<channel>\w+) (?P<kind>\w+)": Storyteller.partner},
-    "links": {r"(?P<name>\w+): (?P<partner>\w+) as (?P<channel>\w+)": Storyteller.link},
+    "campaigns": {r"(?P<name>\w+)": Storyteller.campaign},
+    "links": {
+        r"(?P<name>\w+): (?P<partner>\w+)(?: as (?P<channel>\w+))?(?: in (?P<campaign>\w+))?": Storyteller.link,
+    },
     "codes": {
         rf"(?P<code>\w+): (?P<partner>\w+)(?: from (?P<since>{_SOME_DAY}))?(?: until (?P<until>{_SOME_DAY}))?": (
             Storyteller.code
         )
     },
-    "rules": {_SETTING: Storyteller.rule},
-    "terms": {},
+    "rules": {_SETTING: Storyteller.rule, r"as (?P<preset>\w+)": Storyteller.preset},
+    "terms": {_TERMS: Storyteller.terms},
     "story": {
         rf"{_AT}(?P<who>a bot|\w+) clicks (?P<what>\w+)(?: on (?P<device>[\w ]+?))?(?P<unknown> without consent)?"
         r"(?: as (?P<click>\w+))?": Storyteller.click,
@@ -342,6 +424,9 @@ SENTENCES: dict[str, dict[str, Action]] = {
         rf"{_AT}(?P<code>\w+) (?P<again>now )?belongs to (?P<partner>\w+)(?: since (?P<since>{_SOME_DAY}))?": (
             Storyteller.code
         ),
+        rf"{_AT}from now on {_TERMS}": Storyteller.new_terms,
+        rf"{_AT}(?P<partner>\w+) is given what is approved": Storyteller.payout,
+        rf"{_AT}there is nothing to give to (?P<partner>\w+)": Storyteller.no_payout,
         rf"{_AT}the rules change: {_SETTING}": Storyteller.new_rules,
     },
     "expect": {
@@ -353,6 +438,8 @@ SENTENCES: dict[str, dict[str, Action]] = {
         rf"(?P<order>\w+) journey: (?P<partners>{_WORDS})": Storyteller.journeyed,
         r"(?P<loser>\w+) loses (?P<order>\w+): (?P<reason>\w+)": Storyteller.lost,
         rf"(?P<order>\w+) receipts: (?P<causes>{_WORDS})": Storyteller.drawn,
+        r"(?P<partner>\w+) is owed (?P<owed>nothing|-?[\d.]+ \w+(?:, -?[\d.]+ \w+)*)": Storyteller.owed,
+        r"(?P<partner>\w+) commissions: (?P<rows>\w+ -?[\d.]+(?:, \w+ -?[\d.]+)*)": Storyteller.rows,
     },
 }
 
@@ -385,7 +472,11 @@ def _words(text: str) -> list[str]:
 
 
 def _amounts(text: str) -> dict[str, str]:
-    return {} if text == "nobody" else dict(cast("tuple[str, str]", tuple(one.split(" "))) for one in text.split(", "))
+    return {} if text == "nobody" else dict(_pairs(text))
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return [] if text == "nothing" else [cast("tuple[str, str]", tuple(one.split(" "))) for one in text.split(", ")]
 
 
 def _value(text: str) -> Any:
@@ -393,13 +484,6 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _put(settings: dict[str, Any], keys: list[str], value: Any) -> None:
-    *path, last = keys
-    for key in path:
-        settings = settings.setdefault(key, {})
-    settings[last] = value
 
 
 def _same(what: str, found: object, expected: object) -> None:
