@@ -125,15 +125,19 @@ def credited_orders(session: Session, scope: Scope) -> dict[str, int]:
 
 
 def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAID) -> dict[Key, Credited]:
-    """What was credited, by `by` (a column of credits) and currency. An order counts once for each subject."""
+    """What was credited, by `by` (a column of credits) and currency. An order counts once for each subject.
+
+    Under a model that is not additive a subject has an order's value once, however many touchpoints it had there.
+    """
     through_link = Credit.link_id.is_not(None)
+    through_link_amount = case((through_link, Credit.amount), else_=0)
     each = (
         select(
             by.label("subject"),
             OrderRow.currency,
-            func.sum(Credit.amount).label("amount"),
+            _of_an_order(Credit.amount).label("amount"),
             func.max(OrderRow.net).label("net"),
-            func.sum(case((through_link, Credit.amount), else_=0)).label("link_amount"),
+            _of_an_order(through_link_amount).label("link_amount"),
             func.max(case((through_link, 1), else_=0)).label("link_order"),
         )
         .select_from(OrderRow)
@@ -149,6 +153,13 @@ def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAI
         *(func.sum(part.link_amount), func.sum(part.link_order)),
     ).group_by(part.subject, part.currency)
     return {(row[0], row[1]): Credited(*(int(figure) for figure in row[2:])) for row in session.execute(query)}
+
+
+def _of_an_order(amount: By) -> ColumnElement[int]:
+    """A subject's credits of one order together: their sum, or the greatest where each is of the whole."""
+    total = func.sum(case((CreditSet.additive, amount), else_=0))
+    greatest = func.max(case((CreditSet.additive, 0), else_=amount))
+    return total + greatest
 
 
 def journeys(session: Session, scope: Scope, by: By) -> dict[Key, Journeys]:

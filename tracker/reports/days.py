@@ -37,22 +37,24 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     first = brand_currency(session, scope.brand_id)
     totals, clicks = _totals(session, scope), _clicks(session, scope)
     shares = {channel: _credited(session, scope, channel) for channel in Channel}
+    by_any = _credited(session, scope, scope.channel)
     keys = {*totals, *((day, first) for day in _days(scope))}
     return [
-        _row(key, totals.get(key, Total()), {channel: shares[channel].get(key, 0) for channel in Channel})
+        _row(key, totals.get(key, Total()), {one: shares[one].get(key, 0) for one in Channel}, by_any.get(key, 0))
         | {"clicks": clicks.get(key[0], 0) if key[1] == first else None}
         for key in sorted(keys, key=lambda key: (key[0], key[1] != first, key[1]))
     ]
 
 
-def _row(key: Key, total: Total, shares: dict[Channel, int]) -> Row:
+def _row(key: Key, total: Total, shares: dict[Channel, int], credited_to_any: int) -> Row:
+    """`credited_to_any` is less than the sum of `shares` under a model that is not additive."""
     return {
         "day": key[0],
         "currency": key[1],
         "revenue": total.revenue,
         "influence": shares[Channel.INFLUENCE],
         "affiliate": shares[Channel.AFFILIATE],
-        "unattributed": total.revenue - sum(shares.values()),
+        "unattributed": total.revenue - credited_to_any,
         "orders": total.orders,
     }
 
@@ -74,10 +76,10 @@ def _totals(session: Session, scope: Scope) -> dict[Key, Total]:
     }
 
 
-def _credited(session: Session, scope: Scope, channel: Channel) -> dict[Key, int]:
+def _credited(session: Session, scope: Scope, channel: str | None) -> dict[Key, int]:
     if scope.channel not in (None, channel):
         return {}
-    found = credited(session, replace(scope, channel=str(channel)), OrderRow.placed_day)
+    found = credited(session, replace(scope, channel=channel), OrderRow.placed_day)
     return {(_as_day(day), currency): figures.revenue for (day, currency), figures in found.items()}
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker import plugins
 from tracker.attribution._shape import Rule
 from tracker.ledger.tables import Credit, CreditSet, OrderRow
-from tracker.reports._parts import Key, brand_currency, grouped, kept_by, orders_of, partners_of
+from tracker.reports._parts import Credited, Key, brand_currency, credited, grouped, kept_by, orders_of, partners_of
 from tracker.reports._performance import CURRENCY, by_revenue
 from tracker.reports._shape import PAYING, Column, Kind, Row, Scope
 
@@ -17,10 +19,10 @@ TITLE = "Models compared"
 DESCRIPTION = "The same orders under every model, and what each partner gains or loses against the one that pays."
 
 
-def _additive() -> dict[str, str]:
-    """The models that share every single order out to the cent, with their titles: only their sums can be compared."""
+def _titles(*, additive: bool) -> dict[str, str]:
+    """The models that credit single orders, with their titles. Only the sums of additive ones can be compared."""
     found = plugins.discover("tracker.attribution").items()
-    return {name: str(model.TITLE) for name, model in found if isinstance(model, Rule) and model.ADDITIVE}
+    return {name: str(model.TITLE) for name, model in found if isinstance(model, Rule) and model.ADDITIVE is additive}
 
 
 def _columns(model: str, title: str) -> tuple[Column, Column]:
@@ -30,7 +32,9 @@ def _columns(model: str, title: str) -> tuple[Column, Column]:
     )
 
 
-_MODELS = _additive()
+_MODELS = _titles(additive=True)
+_WHOLE = _titles(additive=False)
+_WHOLE_HELP = "Each order counts whole for every partner who had a part in it: this column does not sum to the revenue."
 
 COLUMNS = (
     Column("partner_id", "Partner id", Kind.ID),
@@ -42,6 +46,7 @@ COLUMNS = (
     Column("highest", "Highest", Kind.MONEY, "The most that any of the models gives."),
     Column("spread", "Spread", Kind.MONEY, "Highest less lowest: how much hangs on the choice of the model."),
     *(column for name, title in _MODELS.items() for column in _columns(name, title)),
+    *(Column(name, f"{title} (does not sum)", Kind.MONEY, _WHOLE_HELP) for name, title in _WHOLE.items()),
 )
 
 Under = dict[str, dict[Key, int]]
@@ -50,6 +55,7 @@ Under = dict[str, dict[Key, int]]
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a partner and currency; None under a model that has credited nothing at all in the period."""
     under = _credited(session, scope)
+    whole = {name: credited(session, replace(scope, model=name), Credit.partner_id) for name in _WHOLE}
     partners = partners_of(session, scope.brand_id)
     found = [
         {
@@ -59,7 +65,8 @@ def rows(session: Session, scope: Scope) -> list[Row]:
             "currency": currency,
         }
         | _figures((partner_id, currency), under)
-        for partner_id, currencies in grouped(*under.values()).items()
+        | {name: figures.get((partner_id, currency), Credited()).revenue for name, figures in whole.items()}
+        for partner_id, currencies in grouped(*under.values(), *whole.values()).items()
         for currency in currencies
     ]
     return by_revenue(found, brand_currency(session, scope.brand_id))
