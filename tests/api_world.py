@@ -17,11 +17,23 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import NOW
 from tests.sample_books import drawn_receipt
-from tracker import catalog
-from tracker.catalog import Desk, brands, campaigns, codes, keys, links, partners, placements, shops
+from tracker import catalog, pipeline
+from tracker.catalog import (
+    Desk,
+    brands,
+    campaigns,
+    codes,
+    commissions,
+    keys,
+    links,
+    partners,
+    placements,
+    shops,
+    terms,
+)
 from tracker.domain.ids import derived_id
 from tracker.domain.orders import NET_FORMULA
-from tracker.ledger.tables import Credit, CreditSet, OrderRow
+from tracker.ledger.tables import Credit, CreditSet, OrderRow, Payout
 from tracker.settings import Settings
 from tracker.web import create_app
 from tracker.wiring import Wiring
@@ -90,6 +102,10 @@ class ApiWorld:
         with self.desk(brand.id) as desk:
             client = Client(self.app, brand.id, keys.add(desk, keys.NewKey(name=name)).key)
             client.ids = self._one_of_each(desk, name)
+        pipeline.accrue_commissions(self.wiring.sessions, 10, NOW)
+        with self.desk(brand.id) as desk:
+            (commission,) = commissions.page(desk, commissions.CommissionQuery()).data
+        client.ids["commission"] = commission.id
         return client
 
     def _one_of_each(self, desk: Desk, name: str) -> dict[str, str]:
@@ -101,6 +117,7 @@ class ApiWorld:
         link = links.add(desk, links.NewLink(partner=partner, landing_url=landing, slug=name)).id
         code = codes.add(desk, codes.NewCode(code=f"{name}10", partner=partner)).id
         order = _add_order(desk, shop.id, partner, link, name)
+        agreed = terms.add(desk, terms.NewTerms(partner=partner, percent="10", hold_days=0)).id
         return {
             "shop": shop.id,
             "secret": shop.secrets[0].id,
@@ -110,6 +127,8 @@ class ApiWorld:
             "link": link,
             "code": code,
             "order": order,
+            "terms": agreed,
+            "payout": _add_payout(desk, partner, name),
         }
 
 
@@ -136,6 +155,17 @@ def _add_order(desk: Desk, shop: str, partner: str, link: str, name: str, number
     desk.session.add(drawn_receipt(desk.brand_id, order, {"candidates": [name]}, NOW))
     desk.session.flush()
     return order
+
+
+def _add_payout(desk: Desk, partner: str, name: str) -> str:
+    """A payout of long ago."""
+    payout = derived_id(name, "payout")
+    desk.session.add(
+        Payout(id=payout, brand_id=desk.brand_id, partner_id=partner, currency="EUR", amount=100, reference=name,
+               paid_at=NOW, created_at=NOW)
+    )  # fmt: skip
+    desk.session.flush()
+    return payout
 
 
 def add_orders(world: ApiWorld, client: Client, count: int) -> None:

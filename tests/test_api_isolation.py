@@ -32,6 +32,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/links"): {"partner": "partner", "landing_url": "https://alice.example.org/"},
     ("PATCH", "/links/{link_id}"): {"expires_at": None},
     ("POST", "/codes"): {"partner": "partner", "code": "NEW10"},
+    ("POST", "/terms"): {"partner": "partner", "percent": "12.5"},
+    ("POST", "/payouts"): {"partner": "partner", "reference": "transfer 7"},
     ("POST", "/codes/{code_id}/owners"): {"partner": "partner", "valid_from": "2026-03-01"},
 }
 # What may be read without a key, and what names no thing of a brand.

@@ -9,7 +9,20 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response
 
-from tracker.catalog import Desk, brands, campaigns, codes, links, partners, placements, rules, shops
+from tracker.catalog import (
+    Desk,
+    brands,
+    campaigns,
+    codes,
+    commissions,
+    links,
+    partners,
+    payouts,
+    placements,
+    rules,
+    shops,
+    terms,
+)
 from tracker.catalog.fields import Input, ListQuery, Output, Page
 from tracker.web.api import _doors
 from tracker.web.api._doors import Door
@@ -23,11 +36,11 @@ class Noun:
     plural: str
     view: type[Output]
     query: type[ListQuery]
-    new: type[Input]
+    new: type[Input] | None
     change: type[Input] | None
     page: Callable[[Desk, Any], Page[Any]]
     one: Callable[[Desk, str], Output]
-    add: Callable[[Desk, Any], Output]
+    add: Callable[[Desk, Any], Output] | None
     edit: Callable[[Desk, str, Any], Output] | None
     added: type[Output] | None = None  # what the answer to `add` shows, where it is not the view
 
@@ -45,6 +58,12 @@ NOUNS = (
          links.page, links.one, links.add, links.edit),
     Noun("code", "codes", codes.CodeView, codes.CodeQuery, codes.NewCode, None,
          codes.page, codes.one, codes.add, None),
+    Noun("terms", "terms", terms.TermsView, terms.TermsQuery, terms.NewTerms, None,
+         terms.page, terms.one, terms.add, None),
+    Noun("commission", "commissions", commissions.CommissionView, commissions.CommissionQuery, None, None,
+         commissions.page, commissions.one, None, None),
+    Noun("payout", "payouts", payouts.PayoutView, payouts.PayoutQuery, payouts.NewPayout, None,
+         payouts.page, payouts.one, payouts.add, None),
 )  # fmt: skip
 
 
@@ -115,20 +134,29 @@ def _list(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
 def _one(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
     @blueprint.get(f"/{noun.plural}/<{noun.name}_id>", endpoint=f"read_{noun.name}")
     @blueprint.output(noun.view)
-    @blueprint.doc(summary=f"One {noun.name}", tags=[noun.plural])
+    @blueprint.doc(summary=f"One of the brand's {noun.plural}", tags=[noun.plural])
     def read(**path: str) -> Response:
         (row_id,) = path.values()
         return _doors.json(door.read(lambda desk: noun.one(desk, row_id)))
 
 
 def _add(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
+    new, add_one = noun.new, noun.add
+    if new is None or add_one is None:
+        return
+    added = noun.name if noun.name == noun.plural else f"a {noun.name}"
+
     @blueprint.post(f"/{noun.plural}", endpoint=f"add_{noun.name}")
-    @blueprint.input(noun.new)
+    @blueprint.input(new)
     @blueprint.output(noun.added or noun.view, status_code=201)
-    @blueprint.doc(summary=f"Add a {noun.name}", tags=[noun.plural], responses=[409])
+    @blueprint.doc(
+        summary=f"Add {added}",
+        tags=[noun.plural],
+        responses=[409],
+    )
     def add(json_data: Any) -> Response:
         location = f"{blueprint.url_prefix}/{noun.plural}"
-        return door.write(lambda desk: noun.add(desk, json_data), status=201, location=location)
+        return door.write(lambda desk: add_one(desk, json_data), status=201, location=location)
 
 
 def _edit(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
