@@ -1,29 +1,27 @@
-"""A journey is a walk over grams, runs of up to `order` names; what a name is worth is what is lost without it.
+"""What a name is worth is what is lost without it: the removal effect, solved, never simulated.
 
 The chain is the one of Anderl, Becker, v. Wangenheim and Schumann, "Mapping the customer journey", IJRM 33(3), 2016:
-states are the grams that were seen, a path of L touches walks max(1, L − order + 1) of them (equal ones in a row are
-one), and from its last gram it goes to an order or to nothing. Without a name, whoever would come to a gram that holds
-it goes to nothing. All of it is solved, none of it simulated.
+states are the grams that journeys walk (`_grams`), and from the last one a journey goes to an order or to nothing.
+Without a name, whoever would come to a gram that holds it goes to nothing.
 
 It is solved looking back. From a gram that journeys came to w times, the step before was another gram or the start,
 each with its part of w; so the probability to have come there without ever meeting a name is linear in those of the
 grams before. What the name loses us is its complement, weighed by what journeys brought that ended there: conversions
-and value from one solution, and one of the same form as the walk forward, since as many leave a gram as came.
+and value from one solution, the same figures as from the walk forward, since as many leave a gram as came.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import linalg
 
-from tracker.attribution import _columns
+from tracker.attribution import _columns, _grams
 from tracker.attribution._columns import Figures, Indices
+from tracker.attribution._grams import Chain
 from tracker.attribution._paths import Paths, Shares
 
 # A dense inverse of so many names is a matter of seconds; more of them want grouping.
@@ -42,42 +40,20 @@ _MOST_SWEEPS = 600
 _BLOCK = 1 << 18
 
 
-@dataclass(frozen=True)
-class Chain:
-    """A chain of g grams over c names, in counts. Grams ascend by their newest name.
-
-    Journeys came to a gram `came` (g) times; the part `opened` of these began there, and `back[t, s]` of those to t
-    came from s. Those that ended at a gram `brought` (g × 2) conversions and value. `newest` (g) is the last name of a
-    gram. Gram `held_grams[j]` holds the name `held_names[j]`, which ascend.
-    """
-
-    names: int
-    back: sparse.csr_array
-    opened: Figures
-    came: Figures
-    brought: Figures
-    newest: Indices
-    held_grams: Indices
-    held_names: Indices
-
-    @cached_property
-    def reach(self) -> Figures:
-        """The part of all conversions and of all value, signs left out, that is still to come after a gram, summed over
-        the journeys that come by: how much an error there can matter at most (g × 2)."""
-        ahead = self.back.T.tocsr()
-        now: Figures = np.abs(self.brought) / np.maximum(np.abs(self.brought).sum(axis=0), np.finfo(float).tiny)
-        reach = now.copy()
-        while now.max() > 1e-12:
-            now = ahead @ now
-            reach += now
-        return reach
+def prepared(paths: Paths, order: int) -> Callable[[Paths], Shares]:
+    """The model for any counts along these paths: the removal effect of each name, and what the paths brought in
+    proportion to it. Both raise ValueError."""
+    if len(paths.names) > MOST_NAMES:
+        raise ValueError(f"markov: {len(paths.names)} names are too many, want at most {MOST_NAMES}: group them")
+    walks = _grams.walks(paths, order)
+    return lambda counted: _shares(walks, counted, order)
 
 
-def shares(paths: Paths, order: int) -> Shares:
-    """The removal effect of each name, and what the paths brought in proportion to it. Raises ValueError."""
-    _refuse(paths)
+def _shares(walks: _grams.Walks, paths: Paths, order: int) -> Shares:
+    if (paths.conversions < 0).any() or (paths.nulls < 0).any():
+        raise ValueError("markov: journeys cannot be fewer than none; a refund is a negative value")
     conversions, value = _columns.baseline(paths)
-    lost = lost_without(chain(paths, order), order)
+    lost = lost_without(_grams.chain(walks, paths), order)
     total = paths.conversions.sum() - conversions
     return Shares(
         conversions=_in_proportion(lost[:, 0], total),
@@ -88,42 +64,14 @@ def shares(paths: Paths, order: int) -> Shares:
     )
 
 
-def chain(paths: Paths, order: int) -> Chain:
-    """The chain of the journeys along these paths, those without touches left out.
-
-    Raises ValueError for value on a path that ends where no journey came by.
-    """
-    keys, rows, final = _grams(paths, order)
-    grams, at = np.unique(keys, return_inverse=True)
-    walked = (paths.conversions + paths.nulls)[rows]
-    came = _sums(at, walked, len(grams))
-    ends = [_sums(at[final], figures[rows[final]], len(grams)) for figures in (paths.conversions, paths.value)]
-    brought, seen = np.stack(ends, 1), came > 0
-    if brought[~seen].any():
-        raise ValueError("markov: there is value on a path along which no journey is counted")
-    first = np.roll(final, 1)
-    base = len(paths.names) + 1
-    held_grams, held_names = _held(grams[seen], order, base)
-    return Chain(
-        names=len(paths.names),
-        back=_steps(at, walked, final, came),
-        opened=(_sums(at[first], walked[first], len(grams))[seen] / came[seen]),
-        came=came[seen],
-        brought=brought[seen],
-        newest=grams[seen] // base ** (order - 1) - 1,
-        held_grams=held_grams,
-        held_names=held_names,
-    )
-
-
 def lost_without(walked: Chain, order: int) -> Figures:
     """How much less there would be without a name: conversions and value for each (c × 2)."""
     if order == 1:
         return _lost_at_once(walked)
     coarse = Coarse.of(walked)
-    lost = np.zeros((walked.names, 2))
+    lost = np.zeros((walked.walks.names, 2))
     frequent = np.argsort(-coarse.mass, kind="stable")
-    held = frequent[np.isin(frequent, walked.held_names)]
+    held = frequent[np.isin(frequent, walked.walks.held_names)]
     width = max(1, min(64, _BLOCK // max(1, len(walked.came))))
     for begin in range(0, len(held), width):
         names = held[begin : begin + width]
@@ -134,8 +82,8 @@ def lost_without(walked: Chain, order: int) -> Figures:
 def _lost_at_once(walked: Chain) -> Figures:
     """With N the inverse of I − back, N_ti / N_ii is the probability to have met i before t: grams are names here."""
     inverse = np.linalg.inv(np.eye(len(walked.came)) - walked.back.toarray())
-    lost = np.zeros((walked.names, 2))
-    lost[walked.newest] = (inverse / inverse.diagonal()).T @ walked.brought
+    lost = np.zeros((walked.walks.names, 2))
+    lost[walked.walks.newest] = (inverse / inverse.diagonal()).T @ walked.brought
     return lost
 
 
@@ -152,11 +100,14 @@ class Coarse:
     @classmethod
     def of(cls, walked: Chain) -> Coarse:
         grams = np.arange(len(walked.came))
-        mass = _sums(walked.newest, walked.came, walked.names)
-        shape = (walked.names, len(grams))
-        mean = sparse.csr_array((walked.came / mass[walked.newest], (walked.newest, grams)), shape=shape)
-        members = sparse.csr_array((np.ones(len(grams)), (grams, walked.newest)), shape=shape[::-1])
-        return cls(np.linalg.inv(np.eye(walked.names) - (mean @ walked.back @ members).toarray()), mass, mean)
+        mass = np.bincount(walked.walks.newest, walked.came, walked.walks.names).astype(np.float64)
+        shape = (walked.walks.names, len(grams))
+        mean = sparse.csr_array(
+            (walked.came / np.maximum(mass, np.finfo(float).tiny)[walked.walks.newest], (walked.walks.newest, grams)),
+            shape=shape,
+        )
+        members = sparse.csr_array((np.ones(len(grams)), (grams, walked.walks.newest)), shape=shape[::-1])
+        return cls(np.linalg.inv(np.eye(walked.walks.names) - (mean @ walked.back @ members).toarray()), mass, mean)
 
     def unmet(self, names: Indices) -> Figures:
         """The probability never to have met the name of the column (c × b)."""
@@ -175,7 +126,7 @@ def _unmet(walked: Chain, coarse: Coarse, names: Indices) -> Figures:
     Sweeps u ← opened + back u over the grams without the name, each followed by the coarse chain's answer to the change
     as long as that helps.
     """
-    met, by_newest = _met(walked, names), np.bincount(walked.newest, minlength=walked.names)
+    met, by_newest = _met(walked, names), np.bincount(walked.walks.newest, minlength=walked.walks.names)
     unmet = np.repeat(coarse.unmet(names), by_newest, axis=0)
     unmet[met] = 0
     swept: Figures
@@ -206,7 +157,7 @@ def _bound(walked: Chain, change: Figures) -> float:
 def _unmet_solved(walked: Chain, name: int) -> Figures:
     """The same for one name, by factorisation."""
     kept = np.ones(len(walked.came), bool)
-    kept[walked.held_grams[walked.held_names == name]] = False
+    kept[walked.walks.held_grams[walked.walks.held_names == name]] = False
     unmet = np.zeros(len(kept))
     if kept.any():
         system = sparse.eye_array(int(kept.sum())) - walked.back[kept][:, kept]
@@ -216,57 +167,9 @@ def _unmet_solved(walked: Chain, name: int) -> Figures:
 
 def _met(walked: Chain, names: Indices) -> tuple[Indices, Indices]:
     """Where in a block (g × b) a gram holds the name of the column."""
-    begins, ends = (np.searchsorted(walked.held_names, names, side) for side in ("left", "right"))
-    grams = [walked.held_grams[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    begins, ends = (np.searchsorted(walked.walks.held_names, names, side) for side in ("left", "right"))
+    grams = [walked.walks.held_grams[begin:end] for begin, end in zip(begins, ends, strict=True)]
     return np.concatenate(grams), np.repeat(np.arange(len(names)), ends - begins)
-
-
-def _grams(paths: Paths, order: int) -> tuple[Indices, Indices, NDArray[np.bool_]]:
-    """The grams of every path, its path, and whether it is its path's last. A gram is a number whose digits are its
-    names' codes + 1, the newest leading; equal ones in a row are one."""
-    rows, base = paths.rows, len(paths.names) + 1
-    position = np.arange(len(rows)) - paths.offsets[:-1][rows]
-    digits = paths.codes + np.int64(1)
-    keys = digits * base ** (order - 1)
-    for back in range(1, order):
-        keys[back:] += np.where(position[back:] >= back, digits[:-back], 0) * base ** (order - 1 - back)
-    whole = (position >= order - 1) | (position == paths.lengths[rows] - 1)
-    keys, rows = keys[whole], rows[whole]
-    fresh = np.ones(len(rows), bool)
-    fresh[1:] = (keys[1:] != keys[:-1]) | (rows[1:] != rows[:-1])
-    keys, rows = keys[fresh], rows[fresh]
-    final = np.ones(len(rows), bool)
-    final[:-1] = rows[1:] != rows[:-1]
-    return keys, rows, final
-
-
-def _steps(at: Indices, walked: Figures, final: NDArray[np.bool_], came: Figures) -> sparse.csr_array:
-    """Of those who came to a gram (row), the part that came from another (column); grams nobody came to left out."""
-    before = np.flatnonzero(~final & (walked > 0))
-    number = np.cumsum(came > 0) - 1
-    parts = walked[before] / came[at[before + 1]]
-    grams = int((came > 0).sum())
-    return sparse.csr_array((parts, (number[at[before + 1]], number[at[before]])), shape=(grams, grams))
-
-
-def _held(grams: Indices, order: int, base: int) -> tuple[Indices, Indices]:
-    """Every gram with every name that it holds, names ascending."""
-    digits = np.stack([grams // base**back % base for back in range(order)])
-    _, held = np.nonzero(digits)
-    names = digits[digits > 0] - 1
-    ascending = np.argsort(names, kind="stable")
-    return held[ascending], names[ascending]
-
-
-def _sums(at: NDArray[Any], figures: Figures, count: int) -> Figures:
-    return np.bincount(at, figures, count).astype(np.float64, copy=False)
-
-
-def _refuse(paths: Paths) -> None:
-    if (paths.conversions < 0).any() or (paths.nulls < 0).any():
-        raise ValueError("markov: journeys cannot be fewer than none; a refund is a negative value")
-    if len(paths.names) > MOST_NAMES:
-        raise ValueError(f"markov: {len(paths.names)} names are too many, want at most {MOST_NAMES}: group them")
 
 
 def _in_proportion(lost: Figures, total: float) -> Figures:

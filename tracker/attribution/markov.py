@@ -30,20 +30,14 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
     Raises ValueError for another order than 1 to 3, for fewer than no journeys, for more names than can be solved, and
     where refunds leave value without a proportion.
     """
-    from tracker.attribution import _markov  # noqa: PLC0415  (arrays are for those who learn)
-
-    return _markov.shares(paths, _order(settings))
+    return prepared(paths, settings)(paths)
 
 
 def prepared(paths: Paths, settings: Mapping[str, str]) -> Callable[[Paths], Shares]:
-    """The model for other counts along the same paths. Raises ValueError, and so does the function."""
-    from tracker.attribution import _markov_again  # noqa: PLC0415  (arrays are for those who learn)
+    """The model for other counts along the same paths. Raises ValueError."""
+    from tracker.attribution import _markov  # noqa: PLC0415  (arrays are for those who learn)
 
-    return _markov_again.again(paths) if _order(settings) == 1 else lambda replica: over(replica, settings)
-
-
-def _order(settings: Mapping[str, str]) -> int:
     order = {**SETTINGS, **settings}["order"]
     if order not in ORDERS:
         raise ValueError(f"markov: the order is one of {', '.join(ORDERS)}, not {order}")
-    return int(order)
+    return _markov.prepared(paths, int(order))
