@@ -364,3 +364,17 @@ def test_the_rules_are_shown_and_set(tracker: Tracker, maison: Any) -> None:
     refused(tracker("rules", "set", "--window", "view=3"), "--window", "no window view")
     refused(tracker("rules", "set", "--paying-model", "luck"), "--paying-model", "last_click")
     refused(tracker("rules", "set", "--between-partners", "luck"), "--between-partners", "click_wins")
+
+
+def test_terms_are_agreed_by_name_and_what_is_owed_and_paid_is_listed(tracker: Tracker, maison: Any) -> None:
+    tracker("partner", "add", "Alice", "--json")
+    made = tracker("terms", "add", "--partner", "alice", "--percent", "7.5", "--from", "2026-03-01", "--json").json
+    assert (made["percent"], made["valid_from"]) == ("7.5", "2026-02-28T23:00:00Z")
+    assert "Alice" in tracker("terms", "list").out
+    assert tracker("terms", "show", made["id"], "--json").json == made
+    refused(tracker("terms", "add", "--percent", "200"), "--percent", "from 0 to 100")
+    refused(tracker("terms", "add", "--percent", "5", "--from", "soon"), "--from", "want a day")
+    for command in (("commission", "list"), ("commission", "list", "--without-terms"), ("payout", "list")):
+        assert tracker(*command, "--partner", "Alice", "--json").json == []
+    refused(tracker("payout", "make", "--partner", "Alice", "--reference", "x"), "nothing to pay")
+    refused(tracker("commission", "list", "--state", "lost"), "--state")

@@ -314,9 +314,13 @@ def test_a_flat_amount_in_another_currency_is_refused_and_the_reason_is_told(sma
     assert small.of(small.alice) == [("accrual", "10.00", "pending")]
 
 
-def test_who_assisted_is_paid_on_top_where_that_was_agreed(small: Shop) -> None:
+def test_who_assisted_is_paid_on_top_where_that_was_agreed_however_late_the_click_comes(small: Shop) -> None:
     small.agree(percent="10", assist_percent="1")
-    small.order(clicks=[small.click(small.alice_link, days=3), small.click(small.bob_link, days=1)])
+    late = small.future_click()
+    small.order(clicks=[late, small.click(small.bob_link, days=1)])
+    small.owe()
+    assert small.of(small.alice) == []
+    small.click(small.alice_link, click_id=late, days=3)
     small.owe()
     assert small.of(small.bob) == [("accrual", "10.00", "pending")]
     assert small.of(small.alice) == [("accrual", "1.00", "pending")]

@@ -110,14 +110,13 @@ def _amount(amount: int | None, currency: str) -> str | None:
 
 
 def owed_by(body: Body) -> Any:
-    """What of a receipt commissions depend on: two receipts with the same owe the same."""
+    """What of a receipt commissions depend on, assists included: two receipts with the same owe the same."""
     model, order = paying_model(body), body["order"]
-    shares = [
-        (stop["partner"], stop["channel"], stop["campaign"], share["amount"])
-        for stop, share in (_shares(body, model) if model else ())
+    stops = [
+        (stop["partner"], stop["channel"], stop["campaign"], stop["credits"].get(model)) for stop in body["journey"]
     ]
-    facts = [order[name] for name in ("status", "currency", "refunded", "total", "net", "placed_at")]
-    return (facts, shares) if shares else None
+    facts = [order[name] for name in ("status", "test", "currency", "refunded", "total", "net", "placed_at")]
+    return (facts, stops) if stops else None
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------
