@@ -203,12 +203,27 @@ WORDS: Mapping[str, Word] = {
     ),
 }
 
+_MATTERS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "precedence": lambda rules: bool(rules["between_partners"] == "hierarchy"),
+    "unearned_code": lambda rules: rules["code_policy"] != "always" or bool(rules["code_policies"]),
+    "protection": lambda rules: bool(rules["channel_policy"] == "influence_protected"),
+    "protected_from": lambda rules: bool(rules["channel_policy"] == "influence_protected"),
+    "throw_out": lambda rules: bool(rules["throw_out"]),
+    "models": lambda rules: rules["paying_model"] in rules["models"],
+}
+
 SENTENCES = tuple(text for word in WORDS.values() for text in (word.title, word.help, *word.choices.values()))
 
 
 def word_of(key: str) -> Word:
     """The words of a setting, those of its own name where it is not in the table."""
     return WORDS.get(key) or Word(key.replace("_", " ").capitalize(), "", Kind.JSON)
+
+
+def matters(key: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a setting decides anything beside the others: nobody wants to read of what does not."""
+    value, wanted = settings[key], _MATTERS.get(key)
+    return (bool(value) or not isinstance(value, Mapping)) and (wanted is None or wanted(settings))
 
 
 def in_order(settings: Mapping[str, Any]) -> list[str]:
