@@ -95,7 +95,7 @@ led AS (
       AND (o.test OR o.status IN ('pending', 'paid'))
 ),
 loose AS (
-    SELECT k.id, CAST(k.visitor_id AS VARCHAR) AS visitor, k."at" AS moment, {clicked_at} AS second,
+    SELECT k.id, k.visitor_id, k."at" AS moment, {clicked_at} AS second,
            {clicked_at} + CASE COALESCE(l.channel, p.channel)
              WHEN 'influence' THEN :influence WHEN 'affiliate' THEN :affiliate ELSE :other END AS expires,
            COALESCE(l.channel, p.channel) AS channel, l.partner_id, l.campaign_id, l.placement_id
@@ -107,39 +107,40 @@ loose AS (
       AND k.visitor_id IS NOT NULL AND led.click_id IS NULL
 ),
 bought AS (
-    SELECT CAST(k.visitor_id AS VARCHAR) AS visitor, o.id, o.placed_at AS moment, o.customer
+    SELECT k.visitor_id, o.id, o.placed_at AS moment, o.customer
     FROM orders o JOIN touches t ON t.order_id = o.id JOIN clicks k ON k.id = t.click_id
     WHERE o.brand_id = :brand AND o.placed_at >= :reach AND NOT o.test AND o.status IN ('pending', 'paid')
       AND k.visitor_id IS NOT NULL
     UNION
-    SELECT CAST(k.visitor_id AS VARCHAR), o.id, o.placed_at, o.customer
+    SELECT k.visitor_id, o.id, o.placed_at, o.customer
     FROM orders o JOIN order_clicks c ON c.order_id = o.id JOIN clicks k ON k.id = c.click_id
     WHERE o.brand_id = :brand AND o.placed_at >= :reach AND NOT o.test AND o.status IN ('pending', 'paid')
       AND k.visitor_id IS NOT NULL AND k.brand_id = :brand
 ),
 marks AS (
-    SELECT visitor, id, moment, 0 AS buys FROM loose
+    SELECT visitor_id, id, moment, second, expires, 0 AS buys FROM loose
     UNION ALL
-    SELECT visitor, id, moment, 1 FROM bought WHERE :cut = 1
+    SELECT visitor_id, id, moment, NULL, NULL, 1 FROM bought WHERE :cut = 1
 ),
 turns AS (
-    SELECT id, buys, SUM(buys) OVER (PARTITION BY visitor ORDER BY moment, buys, id ROWS UNBOUNDED PRECEDING) AS turn
+    SELECT visitor_id, id, moment, second, expires, buys,
+           SUM(buys) OVER (PARTITION BY visitor_id ORDER BY moment, buys, id ROWS UNBOUNDED PRECEDING) AS turn
     FROM marks
 ),
 starts AS (
-    SELECT l.id, l.visitor, l.moment, t.turn, l.second, l.expires, CASE WHEN l.second <= MAX(l.expires) OVER (
-             PARTITION BY l.visitor, t.turn ORDER BY l.moment, l.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    SELECT visitor_id, id, moment, second, expires, turn, CASE WHEN second <= MAX(expires) OVER (
+             PARTITION BY visitor_id, turn ORDER BY moment, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
            ) THEN 0 ELSE 1 END AS starts
-    FROM loose l JOIN turns t ON t.id = l.id AND t.buys = 0
+    FROM turns WHERE buys = 0
 ),
 runs AS (
-    SELECT id, visitor, second, expires,
-           CAST(SUM(starts) OVER (ORDER BY visitor, turn, moment, id ROWS UNBOUNDED PRECEDING) AS BIGINT) AS run
+    SELECT visitor_id, id, second, expires,
+           CAST(SUM(starts) OVER (ORDER BY visitor_id, turn, moment, id ROWS UNBOUNDED PRECEDING) AS BIGINT) AS run
     FROM starts
 ),
 lost AS (
-    SELECT run, MAX(second) AS second, MIN(visitor) AS visitor FROM runs
-    GROUP BY run HAVING MAX(expires) >= :since_second AND MAX(expires) < :until_second
+    SELECT run, visitor_id, MAX(second) AS second FROM runs
+    GROUP BY run, visitor_id HAVING MAX(expires) >= :since_second AND MAX(expires) < :until_second
 ),
 unsold AS (
     SELECT r.run, ROW_NUMBER() OVER (PARTITION BY r.run ORDER BY l.moment DESC, l.id DESC) - 1 AS position,
@@ -147,7 +148,7 @@ unsold AS (
     FROM runs r JOIN lost e ON e.run = r.run AND r.expires >= e.second JOIN loose l ON l.id = r.id
 ),
 known AS (
-    SELECT visitor, MIN(customer) AS customer FROM bought WHERE customer IS NOT NULL GROUP BY visitor
+    SELECT visitor_id, MIN(customer) AS customer FROM bought WHERE customer IS NOT NULL GROUP BY visitor_id
 ),"""
 
 # Both together: names numbered, journeys as texts of numbers, what became of each.
@@ -177,7 +178,8 @@ kept AS (
 became AS (
     SELECT journey, customer, 1 AS sale, value, lag FROM sales
     UNION ALL
-    SELECT -e.run, COALESCE(k.customer, e.visitor), 0, 0, 0 FROM lost e LEFT JOIN known k ON k.visitor = e.visitor
+    SELECT -e.run, COALESCE(k.customer, CAST(e.visitor_id AS VARCHAR)), 0, 0, 0
+    FROM lost e LEFT JOIN known k ON k.visitor_id = e.visitor_id
 ),
 ended AS (
     SELECT w.piece AS path, b.customer, b.sale, b.value, b.lag

@@ -9,14 +9,15 @@ by the visitor's orders and looked back on from its last click as an order's jou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, Integer, String, TextClause, bindparam, select, text
+from sqlalchemy import Date, Integer, String, TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from tracker.errors import NotFound
@@ -176,8 +177,27 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 def answer(session: Session, question: Question, *, customers: bool = False) -> Answer:
     """The unique paths that are meant; with `customers` also whose they were. No journey reaches Python."""
     engine = "postgresql" if is_postgresql(session) else "sqlite"
-    rows = session.execute(_bound(path_sql.statement(engine, customers=customers)), question.parameters())
-    return gathered([tuple(row) for row in rows])
+    with _for_many_rows(session):
+        rows = session.execute(_bound(path_sql.statement(engine, customers=customers)), question.parameters())
+        return gathered([tuple(row) for row in rows])
+
+
+@contextmanager
+def _for_many_rows(session: Session) -> Iterator[None]:
+    """PostgreSQL takes what comes out of windows for a row or two, and would join such by looping over both."""
+    if not is_postgresql(session):
+        yield
+        return
+    settings = {"enable_nestloop": "off", "work_mem": "64MB"}
+    before = {name: session.execute(select(func.current_setting(name))).scalar_one() for name in settings}
+    _configure(session, settings)
+    yield
+    _configure(session, before)
+
+
+def _configure(session: Session, settings: Mapping[str, str]) -> None:
+    for name, value in settings.items():
+        session.execute(select(func.set_config(name, value, True)))
 
 
 def coverage(session: Session, question: Question) -> Coverage:
