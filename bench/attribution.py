@@ -2,27 +2,37 @@
 
 One process, one core, no Redis: the ledger and the thinking alone. The orders carry none to four clicks, of visitors
 and of customers who come back, and a third of them a code.
+
+With `--recredit` the rules change afterwards, from before the first order on, and as many processes as there are cores
+credit everything anew, while deliveries are received one after the other as a shop sends them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import multiprocessing
 import random
+import secrets
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from bench import postgresql
 from tracker import pipeline
+from tracker.domain.deliveries import Delivery
 from tracker.domain.ids import derived_id
 from tracker.domain.orders import NET_FORMULA
-from tracker.ledger import due, schema
+from tracker.ledger import due, inbox, rules, rules_due, schema
+from tracker.ledger.bulk import insert_rows
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.ledger.rules import ensure_rule_set
 from tracker.ledger.tables import (
@@ -37,20 +47,25 @@ from tracker.ledger.tables import (
     OrderCode,
     OrderRow,
     Partner,
+    Receipt,
     Shop,
     TrackingHost,
 )
+from tracker.plugins import discover
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 BRAND, SHOP, HOST = derived_id("brand"), derived_id("shop"), "go.example.com"
 PARTNERS = 40
+_IDLE = 5.0  # seconds of receiving with nothing else to do
 
 
 def main() -> None:
     """Measure on SQLite and on PostgreSQL and print both."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--orders", type=int, default=10_000)
-    options.add_argument("--batch", type=int, default=50)
+    options.add_argument("--batch", type=int, default=500)
+    options.add_argument("--recredit", action="store_true", help="after a change of rules, by several processes")
+    options.add_argument("--workers", type=int, default=2)
     options.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     given = options.parse_args()
     for database in ("sqlite", "postgresql") if given.database == "both" else (given.database,):
@@ -59,14 +74,17 @@ def main() -> None:
             folder.chmod(0o755)
             sqlite = f"sqlite:///{folder}/tracker.db"
             url = stack.enter_context(postgresql.server(folder)) if database == "postgresql" else sqlite
-            _measure(database, url, given.orders, given.batch)
+            engine = open_database(url)
+            schema.upgrade(engine, demo=False, now=NOW)
+            _populate(sessions(engine), given.orders)
+            if given.recredit:
+                _recredit(database, url, sessions(engine), given)
+            else:
+                _measure(database, sessions(engine), given.orders, given.batch)
+            engine.dispose()
 
 
-def _measure(database: str, url: str, orders: int, batch: int) -> None:
-    engine = open_database(url)
-    schema.upgrade(engine, demo=False, now=NOW)
-    factory = sessions(engine)
-    _populate(factory, orders)
+def _measure(database: str, factory: sessionmaker[Session], orders: int, batch: int) -> None:
     for round_name in ("first attribution", "attribution anew"):
         with writing(factory) as session:
             ids = session.execute(select(OrderRow.id)).scalars().all()
@@ -81,7 +99,100 @@ def _measure(database: str, url: str, orders: int, batch: int) -> None:
             f"{database}, {round_name}: {orders:,} orders, {credits:,} credits in {took:.1f} s: "
             f"{orders / took:,.0f} orders/s ({1e3 * cpu / orders:.2f} ms CPU of ours per order)"
         )
+
+
+def _recredit(database: str, url: str, factory: sessionmaker[Session], given: argparse.Namespace) -> None:
+    with writing(factory) as session:
+        due.mark_due_in_bulk(session, session.execute(select(OrderRow.id)).scalars().all(), "bench", NOW)
+    took, cpu = _drained(url, given)
+    _say(database, "first attribution", given, took, cpu)
+    idle_until = time.perf_counter() + _IDLE
+    idle = _received(factory, lambda: time.perf_counter() < idle_until)
+    with writing(factory) as session:
+        _change_rules(session)
+    began = time.perf_counter()
+    while _took_over(factory):
+        pass
+    print(f"{database}: the new version took over in {time.perf_counter() - began:.1f} s")
+    busy: list[float] = []
+    took, cpu = _drained(url, given, lambda going: busy.extend(_received(factory, going)))
+    _say(database, "after a change of rules", given, took, cpu)
+    with factory() as session:
+        versions = session.execute(select(Receipt.version, func.count()).group_by(Receipt.version)).all()
+    print(f"{database}: receipts by version: {', '.join(f'{count:,} × {version}' for version, count in versions)}")
+    for name, found in (("idle", idle), ("meanwhile", busy)):
+        print(f"{database}: receiving {name}: p50 {_quantile(found, 50):.1f} ms, p99 {_quantile(found, 99):.1f} ms")
+
+
+def _say(database: str, round_name: str, given: argparse.Namespace, took: float, cpu: float) -> None:
+    print(
+        f"{database}, {round_name}, {given.workers} processes: {given.orders:,} orders in {took:.1f} s: "
+        f"{given.orders / took:,.0f} orders/s ({1e3 * cpu / given.orders:.2f} ms CPU of ours per order)",
+        flush=True,
+    )
+
+
+def _change_rules(session: Session) -> None:
+    """A shorter window and another paying model for every order: all receipts change, some credits do."""
+    settings = replace(rules.Book(session, [BRAND]).at(BRAND, NOW), version=2, paying_model="linear")
+    settings = replace(settings, windows={"click": timedelta(days=20)})
+    rules.add_version(session, BRAND, settings, NOW, start=NOW - timedelta(days=300))
+
+
+def _took_over(factory: sessionmaker[Session]) -> bool:
+    with writing(factory) as session:
+        return rules_due.take_over(session, 2000, NOW) is not None
+
+
+def _drained(
+    url: str, given: argparse.Namespace, meanwhile: Callable[[Callable[[], bool]], None] | None = None
+) -> tuple[float, float]:
+    """Seconds until nothing is due, and CPU seconds of the processes that saw to it; `meanwhile` runs in this one."""
+    context = multiprocessing.get_context("spawn")
+    ready, go, cpu = context.Barrier(given.workers + 1), context.Event(), context.Queue()
+    drainers = [context.Process(target=_drain, args=(url, given.batch, ready, go, cpu)) for _ in range(given.workers)]
+    for one in drainers:
+        one.start()
+    ready.wait()
+    began = time.perf_counter()
+    go.set()
+    if meanwhile is not None:
+        meanwhile(lambda: any(one.exitcode is None for one in drainers))
+    spent = sum(cpu.get() for _ in drainers)
+    took = time.perf_counter() - began
+    for one in drainers:
+        one.join()
+    return took, spent
+
+
+def _drain(url: str, batch: int, ready: Any, go: Any, cpu: Any) -> None:
+    engine = open_database(url)
+    discover("tracker.attribution")
+    ready.wait()
+    go.wait()
+    began = time.process_time()
+    while pipeline.attribute_due(sessions(engine), batch, NOW):
+        pass
+    cpu.put(time.process_time() - began)
     engine.dispose()
+
+
+def _received(factory: sessionmaker[Session], going: Callable[[], bool]) -> list[float]:
+    """Receive deliveries one after the other, twenty a second; how long each took in milliseconds."""
+    took: list[float] = []
+    while going():
+        body = json.dumps({"id": secrets.token_hex(8)}).encode()
+        began = time.perf_counter()
+        with writing(factory) as session:
+            inbox.keep(session, SHOP, Delivery({}, body, NOW), dedupe_key=secrets.token_hex(8), topic="orders",
+                       wall=NOW, state=inbox.State.DONE, error=None)  # fmt: skip
+        took.append(1e3 * (time.perf_counter() - began))
+        time.sleep(0.05)
+    return took
+
+
+def _quantile(found: list[float], percent: int) -> float:
+    return sorted(found)[min(len(found) - 1, len(found) * percent // 100)] if found else 0.0
 
 
 def _populate(factory: sessionmaker[Session], orders: int) -> None:
@@ -92,7 +203,7 @@ def _populate(factory: sessionmaker[Session], orders: int) -> None:
         for number in range(orders):
             _order(rows, dice, number, orders)
         for table, found in rows.items():
-            session.execute(insert(table.__table__), found)  # type: ignore[arg-type]
+            insert_rows(session, table, found)
 
 
 def _catalog(session: Session) -> None:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, check_circular=False)
+
 GENESIS = ""
 """What stands in the place of a hash before the first link of a chain."""
 
 
 def canonical(body: Any) -> str:
     """The one text of a JSON value: keys sorted, no spaces, ASCII only. The value holds no floats."""
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _ENCODER.encode(body)
 
 
 def digest(text: str) -> str:

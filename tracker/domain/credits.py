@@ -77,6 +77,8 @@ def credit(journey: Journey, net: int, weigh: Weigh, rules: Rules, *, additive: 
     places = [position for position, touch in enumerate(journey.touches) if touch.earns]
     if not places:
         return ()
+    if additive and len(places) == 1:
+        return (Credit(places[0], Fraction(1), net),)
     settings, touches = rules.under(journey.campaign_id), journey.earning
     weights = weigh(touches, settings)
     if additive and settings.closer_shares:
@@ -92,20 +94,25 @@ def receipt(bill: Bill, journey: Journey, results: Sequence[ModelCredits], rules
     The same facts make the same receipt: there is no clock in it. Nothing in it names the buyer: of texts that anybody
     may have typed (a code that nobody owns, the order's source) only those are shown that look like a code.
     """
+    settings = rules.under(journey.campaign_id)
     return {
         "format": RECEIPT_FORMAT,
         "order": _order(bill, _owned(journey)),
         "outcome": _outcome(bill, journey, results),
         "rule": {"name": journey.rule.value, **_campaign(journey), **_why(journey.reason, "order_")},
-        "rule_set": {"version": rules.version, "settings": rules.to_json()},
-        "models": {
-            one.model: {"version": one.version, "paying": one.paying, "additive": one.additive} for one in results
-        },
+        "rule_set": {"version": rules.version},
+        "models": {one.model: _model(one, settings.models) for one in results},
         "journey": [_stop(bill, journey, results, position) for position in range(len(journey.touches))],
         "candidates": [_candidate(finding, number) for number, finding in enumerate(journey.findings, 1)],
         "lost": _lost(journey, results),
         "unknown_clicks": list(bill.unknown_click_ids),
     }
+
+
+def _model(one: ModelCredits, settings: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """The model's versions, and the settings that the rule set has for it."""
+    own = {"settings": dict(settings[one.model])} if settings.get(one.model) else {}
+    return {"version": one.version, "paying": one.paying, "additive": one.additive, **own}
 
 
 def _campaign(journey: Journey) -> dict[str, str]:

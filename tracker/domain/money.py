@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 
 # ISO 4217: every active code whose exponent is not 2. The others are in _TWO.
 _ZERO = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
@@ -65,7 +66,11 @@ def minor_units(amount: str | Decimal | int, currency: str) -> int:
 
 def decimal_string(amount: int, currency: str) -> str:
     """`amount` minor units as a plain decimal in the currency's own exponent: 1050 EUR is "10.50", 1050 JPY "1050"."""
-    return f"{Decimal(amount).scaleb(-EXPONENTS[currency]):f}"
+    exponent = EXPONENTS[currency]
+    if not exponent:
+        return str(amount)
+    digits = str(abs(amount)).rjust(exponent + 1, "0")
+    return f"{'-' if amount < 0 else ''}{digits[:-exponent]}.{digits[-exponent:]}"
 
 
 def round_half_up(value: Fraction) -> int:
@@ -80,12 +85,13 @@ def allot(total: int, weights: Sequence[Fraction]) -> list[int]:
     Largest remainder (Hamilton): each share is floored, and the units left over go to the largest remainders, ties to
     the earlier. The weights are not negative and sum to 1. Raises ValueError otherwise.
     """
-    if any(weight < 0 for weight in weights) or sum(weights) != 1:
+    whole = lcm(*(weight.denominator for weight in weights))
+    parts = [weight.numerator * (whole // weight.denominator) for weight in weights]
+    if any(part < 0 for part in parts) or sum(parts) != whole:
         raise ValueError("weights must be ≥ 0 and sum to 1")
     sign, size = (-1, -total) if total < 0 else (1, total)
-    exact = [size * weight for weight in weights]
-    shares = [value.numerator // value.denominator for value in exact]
-    by_remainder = sorted(range(len(weights)), key=lambda index: (shares[index] - exact[index], index))
+    shares = [size * part // whole for part in parts]
+    by_remainder = sorted(range(len(parts)), key=lambda index: (-(size * parts[index] % whole), index))
     for index in by_remainder[: size - sum(shares)]:
         shares[index] += 1
     return [sign * share for share in shares]

@@ -82,8 +82,19 @@ def _writer(table: type[Base], column: str) -> Callable[[Any], Any]:
     return _as_it_is
 
 
+class Spelled(str):
+    """JSON that has been spelled out already, for COPY."""
+
+    __slots__ = ()
+
+
 def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(value)
+    if value is None or isinstance(value, Spelled):
+        return value
+    return "[]" if value == [] else _spell(value)
+
+
+_spell = json.JSONEncoder(check_circular=False).encode
 
 
 def _as_it_is(value: Any) -> Any:

@@ -22,7 +22,7 @@ from tracker.domain.ids import derived_id
 from tracker.domain.journeys import Journey
 from tracker.domain.receipts import changes, owed_by
 from tracker.ledger import commissions_due
-from tracker.ledger.bulk import insert_rows
+from tracker.ledger.bulk import Spelled, insert_rows
 from tracker.ledger.database import among, among_bound, is_postgresql, packed
 from tracker.ledger.journeys import Case
 from tracker.ledger.tables import Credit, CreditSet, OrderRow, Receipt, Touch
@@ -106,11 +106,13 @@ def write(
     if not conclusions:
         return 0
     why = causes or {}
-    digests = {one.order_id: digest(canonical(one.receipt)) for one in conclusions}
+    texts = {one.order_id: canonical(one.receipt) for one in conclusions}
+    digests = {order_id: digest(text) for order_id, text in texts.items()}
     standing = _standing(session, digests)
     _settle(session, _differences(conclusions, standing, digests))
     drawn = [one for one in conclusions if standing[one.order_id].digest != digests[one.order_id]]
-    _draw(session, [_receipt_row(one, standing[one.order_id], digests[one.order_id], why, now) for one in drawn])
+    rows = [_receipt_row(one, standing[one.order_id], digests[one.order_id], why, now) for one in drawn]
+    _draw(session, rows, texts)
     _stamp(session, conclusions, standing, now)
     owing = [one.order_id for one in drawn if _owes_otherwise(one, standing[one.order_id])]
     commissions_due.mark(session, {order_id: why.get(order_id, _UNASKED) for order_id in owing}, wall or now)
@@ -270,7 +272,7 @@ def _check(session: Session, set_ids: Sequence[str]) -> None:
         raise CreditsDoNotSum(f"{len(set_ids)} credit sets, of which {summing} sum to the net value")
 
 
-def _draw(session: Session, rows: Sequence[Row]) -> None:
+def _draw(session: Session, rows: Sequence[Row], texts: Mapping[str, str]) -> None:
     """Add the receipts, and take the place of those that were current."""
     overtaken = [row["order_id"] for row in rows if row["version"] > 1]
     if overtaken:
@@ -278,6 +280,8 @@ def _draw(session: Session, rows: Sequence[Row]) -> None:
             update(Receipt).where(among(session, Receipt.order_id, overtaken), Receipt.current).values(current=False)
         )
         session.execute(aging, execution_options=_NO_SYNC)
+    if is_postgresql(session):
+        rows = [{**row, "body": Spelled(texts[row["order_id"]])} for row in rows]
     insert_rows(session, Receipt, rows)
 
 

@@ -178,9 +178,21 @@ def settle(session: Session, claims: Iterable[Claim]) -> None:
     In order of ids, as markers write: two transactions never wait for each other crosswise.
     """
     rows = [{"id": claim.order_id, "seen": claim.turn} for claim in sorted(claims, key=lambda claim: claim.order_id)]
-    seen = (AttributionDue.order_id == bindparam("id"), AttributionDue.turn == bindparam("seen"))
-    if rows:
+    if rows and is_postgresql(session):
+        ids, turns = ",".join(row["id"] for row in rows), ",".join(str(row["seen"]) for row in rows)
+        session.connection().execute(_SETTLE, {"ids": ids, "turns": turns})
+    elif rows:
+        seen = (AttributionDue.order_id == bindparam("id"), AttributionDue.turn == bindparam("seen"))
         session.connection().execute(delete(AttributionDue).where(*seen), rows)
+
+
+_SETTLE = text(
+    "WITH seen AS MATERIALIZED ("
+    " SELECT due.order_id FROM attribution_due due"
+    " JOIN unnest(string_to_array(:ids, ',')::uuid[], string_to_array(:turns, ',')::bigint[]) claim (id, turn)"
+    " ON due.order_id = claim.id AND due.turn = claim.turn ORDER BY due.order_id FOR UPDATE OF due)"
+    " DELETE FROM attribution_due USING seen WHERE attribution_due.order_id = seen.order_id"
+)
 
 
 def postpone(session: Session, order_id: str, wall: datetime) -> None:
