@@ -1,0 +1,83 @@
+"""The page of terms: what partners are paid, a form for a new version, and the orders that nobody is paid for."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from apiflask import APIFlask
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from tracker import catalog
+from tracker.catalog import Desk, commissions, terms
+from tracker.catalog.fields import problems
+from tracker.errors import BadInput, Conflict
+from tracker.web import auth, guard
+from tracker.web.pages import Names, View
+from tracker.wiring import Wiring
+
+_NEWEST = 500
+_FORGOTTEN = 50
+
+Problems = list[tuple[str, str]]
+
+
+def register(app: APIFlask, wiring: Wiring) -> None:
+    """Add the page, behind the sign-in."""
+    blueprint = Blueprint("terms", __name__)
+    blueprint.before_request(auth.required(wiring))
+    guard.show_errors_of(blueprint)
+
+    @blueprint.get("/terms")
+    def show() -> ResponseReturnValue:
+        return _page(wiring, [])
+
+    @blueprint.post("/terms")
+    def add() -> ResponseReturnValue:
+        """Answers with the page again where something is refused: with the reasons, and what was typed."""
+        try:
+            with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
+                view = View.of_request(session, wiring)
+                if view is not None:
+                    terms.add(_desk(wiring, session, view), terms.NewTerms.model_validate(_typed()))
+        except ValidationError as error:
+            return _page(wiring, problems(error))
+        except (BadInput, Conflict) as error:
+            return _page(wiring, [(getattr(error, "field", ""), str(error))])
+        return redirect(url_for("terms.show", brand=request.args.get("brand")), code=303)
+
+    app.register_blueprint(blueprint)
+
+
+def _page(wiring: Wiring, refused: Problems) -> Response:
+    with wiring.sessions() as session:
+        view = View.of_request(session, wiring)
+        if view is None:
+            return cast("Response", redirect(url_for("pages.overview")))
+        desk = _desk(wiring, session, view)
+        found = terms.page(desk, terms.TermsQuery(limit=_NEWEST)).data
+        forgotten = commissions.without_terms(desk, _FORGOTTEN)
+        names = Names.of(session, view.brand.id)
+    page = render_template(
+        "terms.html",
+        view=view,
+        names=names,
+        agreed=sorted(found, key=lambda one: one.valid_from, reverse=True),
+        forgotten=forgotten,
+        refused=refused,
+        typed=_typed() if refused else {},
+        hold_days=terms.DEFAULT_HOLD_DAYS,
+    )
+    return Response(page, status=422 if refused else 200)
+
+
+def _typed() -> dict[str, str]:
+    """The fields of the form that were filled in."""
+    return {name: value for name, value in request.form.items() if name != "csrf_token" and value.strip()}
+
+
+def _desk(wiring: Wiring, session: Session, view: View) -> Desk:
+    clock, settings = wiring.clock, wiring.settings
+    return Desk(session, view.brand.id, clock.now(), clock.wall(), settings.public_url, settings.secret_key)
