@@ -21,6 +21,7 @@ from tracker.ledger.tables import (
     Code,
     CodeOwner,
     Commission,
+    Holdout,
     Link,
     OrderRow,
     Partner,
@@ -32,7 +33,7 @@ from tracker.ledger.tables import (
     TrackingHost,
 )
 
-T = TypeVar("T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Terms, Commission, Payout)
+T = TypeVar("T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Terms, Commission, Payout, Holdout)
 
 LARGEST_PAGE = 1000
 
@@ -98,7 +99,7 @@ def brands(session: Session) -> Sequence[Brand]:
 def brand_owning(session: Session, row_ids: Iterable[str]) -> str | None:
     """The brand of the first of these ids that is anything in the catalog, or an order."""
     for row_id in row_ids:
-        for table in (Shop, Partner, Campaign, Placement, Link, Code, ApiKey, OrderRow):
+        for table in (Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Holdout, OrderRow):
             columns = table.__table__.c
             brand_id: str | None = session.execute(select(columns.brand_id).where(columns.id == row_id)).scalar()
             if brand_id is not None:

@@ -1,0 +1,86 @@
+"""What estimates are made from: orders by the hour, each currency by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from tracker.ledger.tables import Credit, CreditSet, OrderRow
+from tracker.reports._crossing import seconds
+from tracker.reports._parts import Total, orders_of
+from tracker.reports._shape import Scope
+
+HOUR = 3600
+DAY = 24  # hours
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Orders of one currency, by the hours since 1970 in which they were placed."""
+
+    by_hour: Mapping[int, Total]
+
+    def days(self, start: int, first: int, last: int) -> list[Total]:
+        """Days of 24 hours before and after the hour `start`: from the `first`, such as -56, up to but not `last`."""
+        found = [[0, 0] for _ in range(first, last)]
+        for hour, total in self.by_hour.items():
+            day = (hour - start) // DAY - first
+            if 0 <= day < len(found):
+                found[day][0] += total.orders
+                found[day][1] += total.revenue
+        return [Total(orders, revenue) for orders, revenue in found]
+
+
+def hour_of(moment: datetime) -> int:
+    """The hour since 1970 in which a moment lies."""
+    return int(moment.timestamp()) // HOUR
+
+
+def untracked(session: Session, scope: Scope) -> dict[str, Hours]:
+    """Paid orders of the scope's days with which nobody is credited, by currency. Filters keep nothing back."""
+    credited = exists().where(
+        Credit.order_id == OrderRow.id, Credit.set_id == CreditSet.id, CreditSet.paying, CreditSet.sealed
+    )
+    hour = seconds(session, OrderRow.placed_at) // HOUR
+    query = (
+        select(hour, OrderRow.currency, func.count(), func.sum(OrderRow.net))
+        .where(*orders_of(scope), ~credited)
+        .group_by(hour, OrderRow.currency)
+    )
+    found: dict[str, dict[int, Total]] = {}
+    for at, currency, orders, net in session.execute(query):
+        found.setdefault(currency or "", {})[int(at)] = Total(orders, int(net))
+    return {currency: Hours(by_hour) for currency, by_hour in found.items()}
+
+
+def known_from_to(session: Session, brand_id: str) -> tuple[datetime, datetime] | None:
+    """When the brand's first and last order known to us were placed; None before the first."""
+    query = select(func.min(OrderRow.placed_at), func.max(OrderRow.placed_at)).where(
+        OrderRow.brand_id == brand_id, OrderRow.placed_at.is_not(None)
+    )
+    first, last = session.execute(query).one()
+    return None if first is None else (first, last)
+
+
+def by_day(session: Session, scope: Scope) -> dict[tuple[date, str], Total]:
+    """Paid orders of the scope's days, credited or not, by the brand's day and currency."""
+    return _counted(session, scope, OrderRow.placed_day)
+
+
+def by_region(session: Session, scope: Scope) -> dict[tuple[str, str], Total]:
+    """Paid orders of the scope's days, credited or not, by region and currency. One without a region is left out."""
+    return _counted(session, scope, OrderRow.region)
+
+
+def _counted(session: Session, scope: Scope, by: Any) -> dict[tuple[Any, str], Total]:
+    query = (
+        select(by, OrderRow.currency, func.count(), func.sum(OrderRow.net))
+        .where(*orders_of(scope), by.is_not(None))
+        .group_by(by, OrderRow.currency)
+    )
+    return {(key, currency): Total(orders, int(net)) for key, currency, orders, net in session.execute(query)}
