@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.test_models import PLACED, SALE, candidate, candidates, rule_sets
+from tests.test_models import PLACED, SALE, candidate, candidates, rule_sets, sales
 from tracker.domain.catalog import Channel
 from tracker.domain.journeys import (
     EARNING_CHANNELS,
@@ -18,6 +18,7 @@ from tracker.domain.journeys import (
     Candidate,
     Reason,
     Rule,
+    Sale,
     judge,
 )
 from tracker.domain.orders import Status
@@ -29,6 +30,8 @@ DAY = 86400.0
 def test_every_reason_and_every_rule_has_a_sentence() -> None:
     assert SENTENCES.keys() == set(Reason)
     assert RULE_SENTENCES.keys() == set(Rule)
+    assert [reason.number for reason in Reason] == list(range(1, len(Reason) + 1))
+    assert (Reason.NOT_HUMAN.number, Reason.EXCLUDED_SOURCE.number, Reason.WEAKER_EVIDENCE.number) == (1, 14, 27)
     assert {channel.value for channel in Channel} == EARNING_CHANNELS
 
 
@@ -40,11 +43,16 @@ def test_every_candidate_stands_in_the_journey_or_has_a_reason(found: list[Candi
     assert {finding.position for finding in journey.findings} - {None} == set(range(len(journey.touches)))
 
 
-@given(found=candidates, rules=rule_sets)
-def test_a_journey_with_partners_who_may_earn_always_has_one_who_does(found: list[Candidate], rules: Rules) -> None:
-    journey = judge(SALE, found, rules)
-    assert bool(journey.touches) == bool(journey.earning)
-    assert (journey.rule is Rule.NO_TOUCHPOINT) == (not journey.touches)
+@given(sale=sales, found=candidates, rules=rule_sets)
+def test_in_a_journey_somebody_earns_unless_a_rule_says_that_nobody_does(
+    sale: Sale, found: list[Candidate], rules: Rules
+) -> None:
+    journey = judge(sale, found, rules)
+    nobody = {Rule.NO_TOUCHPOINT, Rule.ORDER_EARNS_NOTHING, Rule.KIND_OF_CUSTOMER, Rule.NONE_MAY_EARN}
+    assert journey.earning or journey.rule in nobody
+    assert (journey.rule is Rule.ORDER_EARNS_NOTHING) == (journey.reason is Reason.CODE_UNEARNED)
+    assert journey.touches or journey.rule is Rule.NO_TOUCHPOINT
+    assert not (journey.touches and journey.rule is Rule.NO_TOUCHPOINT)
 
 
 @given(found=candidates, rules=rule_sets)
