@@ -16,7 +16,7 @@ from tests.sample_books import Books, write_books
 from tracker import stream
 from tracker.journal import Journal
 from tracker.ledger.database import open_database, sessions, writing
-from tracker.ledger.tables import AttributionDue, Counter, DeadLetter, InboxRow, OrderRow
+from tracker.ledger.tables import AttributionDue, CommissionsDue, Counter, DeadLetter, InboxRow, OrderRow
 from tracker.stream import Keeping
 from tracker.web import health
 from workers import heartbeat
@@ -126,6 +126,7 @@ def test_what_waits_too_long_or_failed_is_shown_with_its_reason(desk: Desk, book
         for state, error in (("pending", None), ("quarantined", "not an order: no currency")):
             session.add(delivery(books, state, error, old))
         session.add(AttributionDue(order_id=books["A1"], turn=1, cause="click", since=old))
+        session.add(CommissionsDue(order_id=books["A1"], turn=1, cause="click", since=old))
         session.add(DeadLetter(id="d" * 32, source="clicks", payload=b"secret-payload", error="bad line", at=old))
         for number in (1, 2):  # two processes that are gone
             session.add(Counter(name=f"clicks_lost:web-1-0-{number}", host="web-1", value=number, updated_at=old))
@@ -134,6 +135,7 @@ def test_what_waits_too_long_or_failed_is_shown_with_its_reason(desk: Desk, book
         "inbox_waiting",
         "deliveries_held",
         "attribution_waiting",
+        "commissions_waiting",
         "dead_letters",
     ]
     desk.sign_in()

@@ -25,6 +25,11 @@ class Spot:
     format: str | None = None
 
 
+# Percent of the credit for new and for returning customers, of influencers and of affiliates.
+TERMS = {True: ("12", "6"), False: ("7", "3.5")}
+HOLD_DAYS = 14
+
+
 @dataclass(frozen=True, slots=True)
 class Promoter:
     """A partner, its links and its promo code. `code_orders` is how many type the code without ever clicking."""

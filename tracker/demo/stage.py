@@ -273,6 +273,11 @@ def _engage(stage: Stage, api: Api, promoter: cast.Promoter, campaign: str) -> N
     partner = api.add("partners", name=promoter.name, kind=promoter.kind, followers=promoter.followers, email=email)[
         "id"
     ]
+    percent, returning = cast.TERMS[promoter.influences]
+    api.add(
+        "terms", partner=partner, percent=percent, returning_percent=returning, hold_days=cast.HOLD_DAYS,
+        valid_from=str(stage.clock.now().date() - timedelta(days=1)),
+    )  # fmt: skip
     for spot in promoter.spots:
         placement = None
         if spot.network is not None:

@@ -20,7 +20,8 @@ _PATIENCE = 90.0
 _PROGRESS = """
 SELECT (SELECT count(*) FROM clicks),
        (SELECT count(*) FROM orders),
-       (SELECT count(*) FROM inbox WHERE state = 'pending') + (SELECT count(*) FROM attribution_due),
+       (SELECT count(*) FROM inbox WHERE state = 'pending') + (SELECT count(*) FROM attribution_due)
+           + (SELECT count(*) FROM commissions_due),
        (SELECT count(*) FROM inbox WHERE state NOT IN ('pending', 'done')) + (SELECT count(*) FROM dead_letters)
 """
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from tracker import journal, queue, stream
-from tracker.ledger import due, inbox, orders
+from tracker.ledger import commissions_due, due, inbox, orders
 from tracker.ledger.inbox import Entry, State
 from tracker.ledger.tables import Counter, DeadLetter
 from tracker.stream import Backlog, Keeping
@@ -98,6 +98,7 @@ class LedgerState:
     oldest_delivery: datetime | None
     due: int
     oldest_due: datetime | None
+    oldest_owed: datetime | None
     waiting_orders: int
     oldest_waiting_order: datetime | None
     dead: int
@@ -144,6 +145,7 @@ class Health:
             ("inbox_waiting", self._is_old(self.ledger.oldest_delivery)),
             ("deliveries_held", bool(self.ledger.held)),
             ("attribution_waiting", self._is_old(self.ledger.oldest_due)),
+            ("commissions_waiting", self._is_old(self.ledger.oldest_owed)),
             ("dead_letters", bool(self.ledger.dead)),
         )
         return [name for name, bad in checks if bad]
@@ -168,6 +170,8 @@ TROUBLES = {
     "deliveries_held": "Some deliveries could not be read or worked on. They are listed below with the reason.",
     "attribution_waiting": "Orders have been waiting for attribution for more than five minutes. "
     "Look whether the attribution worker runs.",
+    "commissions_waiting": "Orders have been waiting for their commissions for more than five minutes. "
+    "Look whether the commissions worker runs.",
     "dead_letters": "Some clicks could not be recorded. They are kept whole; the reasons are listed below.",
 }
 
@@ -293,6 +297,7 @@ def _ledger_state(wiring: Wiring) -> LedgerState:
             oldest_delivery=inbox.oldest_pending(session),
             due=due.count_due(session),
             oldest_due=due.oldest_due(session),
+            oldest_owed=commissions_due.oldest(session),
             waiting_orders=waiting_orders,
             oldest_waiting_order=oldest_waiting_order,
             dead=session.execute(select(func.count()).select_from(DeadLetter)).scalar_one(),
