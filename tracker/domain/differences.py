@@ -56,6 +56,11 @@ class Move:
         return (self.after or 0) - (self.before or 0)
 
     @property
+    def gains(self) -> bool:
+        """Whether it is a gain: more money, or a credit of nothing where there was none."""
+        return (self.difference, self.before is None) > (0, False)
+
+    @property
     def why(self) -> str:
         """The reason in a sentence."""
         return SENTENCES[self.reason] if self.reason else WEIGHS_OTHERWISE
@@ -236,8 +241,8 @@ def difference(order: Order, before: Outcome, after: Outcome) -> Difference:
 
 def _move(holder: Holder, before: Outcome, after: Outcome) -> Move:
     was, will = before.shares.get(holder), after.shares.get(holder)
-    worse_off = after.journey if (will or 0, will is not None) < (was or 0, was is not None) else before.journey
-    return Move(*holder, was, will, _hindrance(worse_off, holder))
+    gains = (will or 0, will is not None) > (was or 0, was is not None)
+    return Move(*holder, was, will, _hindrance(before.journey if gains else after.journey, holder))
 
 
 def _hindrance(journey: Journey, holder: Holder) -> Reason | None:

@@ -32,14 +32,14 @@ from tracker.wiring import Wiring
 _PACKAGE = Path(__file__).parent.parent
 _KEPT = ("brand", "from", "to", "model")  # what a link from page to page carries on
 _ORDERS_A_PAGE = 50
-OVERVIEW, ORDERS, SYSTEM = "Overview", "Orders", "System"
+OVERVIEW, TERMS, ORDERS, RULES, SYSTEM = "Overview", "Terms", "Orders", "Rules", "System"
 _CONNECT, _PROMOTE, _SHARE, _TRY = (
     "Connect a shop: its orders come by webhook.",
     "Add a partner: an influencer or an affiliate.",
     "Give the partner a link to share.",
     "Open the link once: the click shows here within seconds.",
 )
-SENTENCES = (OVERVIEW, ORDERS, SYSTEM, _CONNECT, _PROMOTE, _SHARE, _TRY)
+SENTENCES = (OVERVIEW, TERMS, ORDERS, RULES, SYSTEM, _CONNECT, _PROMOTE, _SHARE, _TRY)
 _BRIEF = ("partner", "channel", "revenue", "orders", "opened", "assisted", "closed", "clicks", "cvr")
 
 
@@ -236,7 +236,7 @@ def _everywhere(wiring: Wiring) -> Any:
             "person": person,
             "menu": _menu() if person else [],
             "demo": wiring.settings.demo,
-            "to": _to,
+            "to": to,
             "here": _here,
             "href_of": _href_of,
             "bars_of": charts.of_channels,
@@ -259,10 +259,12 @@ def _menu() -> list[Entry]:
         name: report.TITLE for name, report in _shape.in_menu_order().items() if name not in ("overview", "orders")
     }
     return [
-        _entry(OVERVIEW, _to("pages.overview")),
-        *(_entry(title, _to("pages.report", name=name)) for name, title in reports.items()),
-        _entry(ORDERS, _to("pages.orders")),
-        _entry(SYSTEM, _to("pages.system")),
+        _entry(OVERVIEW, to("pages.overview")),
+        *(_entry(title, to("pages.report", name=name)) for name, title in reports.items()),
+        _entry(ORDERS, to("pages.orders")),
+        _entry(TERMS, to("terms.show")),
+        _entry(RULES, to("rules.overview")),
+        _entry(SYSTEM, to("pages.system")),
     ]
 
 
@@ -270,7 +272,7 @@ def _entry(title: str, href: str) -> Entry:
     return Entry(title, href, href.partition("?")[0] == request.path)
 
 
-def _to(endpoint: str, *, query: Mapping[str, str | None] | None = None, **values: str) -> str:
+def to(endpoint: str, *, query: Mapping[str, str | None] | None = None, **values: str) -> str:
     """The URL of a page in the present state of brand, days and model, with `query` over it."""
     state = {name: request.args.get(name) for name in _KEPT} if "view" in g else {}
     kept = {name: value for name, value in {**state, **(query or {})}.items() if value}
@@ -286,11 +288,11 @@ def _here(**changes: str | None) -> str:
 def _href_of(row: Row, key: str) -> str | None:
     """Where a cell leads: to the receipt, or to the orders behind a partner or a channel."""
     if key == "number" and row.get("order_id"):
-        return _to("pages.order", order_id=str(row["order_id"]))
+        return to("pages.order", order_id=str(row["order_id"]))
     if key == "partner" and row.get("partner_id"):
-        return _to("pages.orders", query={"partner": str(row["partner_id"])})
+        return to("pages.orders", query={"partner": str(row["partner_id"])})
     if key == "code" and row.get("code"):
-        return _to("pages.orders", query={"code": str(row["code"])})
+        return to("pages.orders", query={"code": str(row["code"])})
     return None
 
 
