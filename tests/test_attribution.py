@@ -15,9 +15,9 @@ from tracker.domain.orders import goods_less_refunds
 from tracker.errors import NotFound
 from tracker.ledger import credits, due
 from tracker.ledger.tables import Base, Click, Credit, CreditSet, OrderRow, Receipt, RuleSet, Touch
+from tracker.plugins import discover
 
-MODELS = ("first_click", "last_click", "linear", "position_based", "time_decay")
-
+MODELS = tuple(name for name, model in discover("tracker.attribution").items() if hasattr(model, "weights"))
 
 CODE_WINS, CLICK_WINS, SHARED = "code_wins", "click_wins", "shared"
 
