@@ -52,6 +52,7 @@ from tracker.ledger.tables import (
     TrackingHost,
 )
 from tracker.plugins import discover
+from workers.attribution import collect_garbage_seldom
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 BRAND, SHOP, HOST = derived_id("brand"), derived_id("shop"), "go.example.com"
@@ -63,7 +64,7 @@ def main() -> None:
     """Measure on SQLite and on PostgreSQL and print both."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--orders", type=int, default=10_000)
-    options.add_argument("--batch", type=int, default=500)
+    options.add_argument("--batch", type=int, default=250)
     options.add_argument("--recredit", action="store_true", help="after a change of rules, by several processes")
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
@@ -168,6 +169,7 @@ def _drained(
 def _drain(url: str, batch: int, ready: Any, go: Any, cpu: Any) -> None:
     engine = open_database(url)
     discover("tracker.attribution")
+    collect_garbage_seldom()
     ready.wait()
     go.wait()
     began = time.process_time()

@@ -1,4 +1,4 @@
-"""`tracker orders` and `tracker receipt`: what was sold, who is credited, and why."""
+"""`tracker orders` and `tracker receipt`: what was sold, who is credited, and why; and how it is reckoned anew."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import click
 from sqlalchemy import or_, select
 
+from tracker import queue
 from tracker.catalog import Desk, campaigns, partners, shops
-from tracker.cli import _shared
+from tracker.cli import _rebuild, _shared
 from tracker.cli._shared import brand_option, json_option
 from tracker.domain.ids import is_id
 from tracker.errors import BadInput, NotFound
@@ -24,9 +25,10 @@ def register(root: click.Group) -> None:
     """Add the `orders` and `receipt` commands."""
     root.add_command(orders)
     root.add_command(receipt)
+    orders.add_command(receipt)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @brand_option
 @click.option("--from", "start", help="Placed on this day or later, such as 2026-03-01.")
 @click.option("--to", "end", help="Placed on this day or earlier.")
@@ -40,8 +42,11 @@ def register(root: click.Group) -> None:
 @click.option("--attributed/--unattributed", default=None, help="Credited to somebody, or to nobody.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many, the latest ones.")
 @json_option
-def orders(brand: str | None, as_json: bool, limit: int | None, **options: Any) -> None:
-    """List a brand's orders with their credits, the latest first."""
+@click.pass_context
+def orders(context: click.Context, brand: str | None, as_json: bool, limit: int | None, **options: Any) -> None:
+    """List a brand's orders with their credits, the latest first; or do one of the below."""
+    if context.invoked_subcommand is not None:
+        return
     with _shared.reading(brand, options["shop"], options["partner"], options["campaign"]) as desk:
         found, names = list(_rows(desk, limit, **options)), _shared.names_at(desk)
     if as_json:
@@ -54,16 +59,46 @@ def orders(brand: str | None, as_json: bool, limit: int | None, **options: Any) 
 @click.command(short_help="Why an order was credited as it was.")
 @click.argument("order")
 @brand_option
+@click.option("--as-partner", "partner", help="As this partner may see it: by id or name.")
 @json_option
-def receipt(order: str, brand: str | None, as_json: bool) -> None:
+def receipt(order: str, brand: str | None, partner: str | None, as_json: bool) -> None:
     """Show why an order, named by id or number, was credited as it was."""
-    with _shared.reading(brand, order) as desk:
-        found = _orders.receipt(desk.session, desk.brand_id, _order_id(desk, order))
-        names = _shared.names_at(desk)
+    with _shared.reading(brand, order, partner) as desk:
+        order_id, names = _order_id(desk, order), _shared.names_at(desk)
+        if partner is None:
+            found = _orders.receipt(desk.session, desk.brand_id, order_id)
+        else:
+            partner_id = partners.named(desk, partner)
+            found = _orders.receipt_for_partner(desk.session, desk.brand_id, order_id, partner_id)
     if as_json:
         _shared.print_json(found)
     else:
         _print_receipt(found, names)
+
+
+@orders.command()
+@brand_option
+@click.option("--from", "start", help="Placed on this day or later, such as 2026-03-01.")
+@click.option("--to", "end", help="Placed on this day or earlier.")
+@click.option("--refold", is_flag=True, help="First fold each order anew from what the shop told of it.")
+@click.option("--wait/--no-wait", default=True, help="Show how far the workers are, until they are done.")
+def rebuild(brand: str | None, start: str | None, end: str | None, refold: bool, wait: bool) -> None:
+    """Have a brand's orders credited anew from the facts, behind whatever is fresh.
+
+    What is done stays done: stopped in the middle, say it again, or let the workers finish. Orders whose receipts come
+    out the same are left as they are.
+    """
+    with _shared.installation() as built:
+        with built.sessions() as session:
+            desk = _shared.desk(built, session, brand)
+            scope = _shape.scope_from(
+                session, desk.brand_id, {"from": start or "1970-01-01", "to": end or ""}, desk.now
+            )
+        count = _rebuild.mark(built, desk.brand_id, (scope.start, scope.end), refold=refold)
+        click.echo(f"{count} orders will be credited anew")
+        queue.Doorbell(built.hasty_redis).ring(queue.ATTRIBUTION, queue.ATTRIBUTE)
+        if wait and count:
+            _rebuild.watch(built, count)
 
 
 def _rows(desk: Desk, limit: int | None, *, model: str | None, **options: Any) -> Iterator[Row]:

@@ -73,12 +73,17 @@ def mark_due(session: Session, order_ids: Iterable[str], cause: str, wall: datet
 
 
 def mark_due_for_clicks(
-    session: Session, click_ids: Iterable[str], wall: datetime, *, identified: Iterable[str] | None = None
+    session: Session,
+    click_ids: Iterable[str],
+    wall: datetime,
+    *,
+    identified: Iterable[str] | None = None,
+    cause: str = "click",
 ) -> None:
     """Orders that carry one of these clicks, or before which their visitor made one, and those orders' families.
 
-    For the transaction that records the clicks, after they are inserted. `identified` are those of them that name
-    their visitor, where the caller knows.
+    For the transaction that records the clicks or judges them anew, after it has. `identified` are those of them that
+    name their visitor, where the caller knows.
     """
     ids = sorted(set(click_ids))
     named = ids if identified is None else sorted(set(identified))
@@ -96,7 +101,7 @@ def mark_due_for_clicks(
         return
     for row in family(session, seeds):
         concerned.update([row.neighbour_id] if _in_time(row.placed_at, seeds[row.order_id]) else [])
-    _mark(session, concerned, "click", wall)
+    _mark(session, concerned, cause, wall)
 
 
 def mark_due_for_code(session: Session, brand_id: str, normal: str, wall: datetime) -> None:

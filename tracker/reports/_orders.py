@@ -7,13 +7,17 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, literal, select, tuple_
+from sqlalchemy import Row as RowOfSql
 from sqlalchemy.orm import Session
 
 from tracker.domain import codes, ids
 from tracker.domain.money import decimal_string
+from tracker.domain.receipts import explained, for_partner
 from tracker.errors import BadInput, NotFound
+from tracker.ledger import seals
 from tracker.ledger.tables import Credit, CreditSet, OrderCode, OrderRow, Receipt
 from tracker.ledger.types import Id, Moment
 from tracker.reports._shape import PAYING, Row
@@ -69,18 +73,66 @@ def one_order(session: Session, brand_id: str, order_id: str, *, model: str | No
 
 
 def receipt(session: Session, brand_id: str, order_id: str) -> Row:
-    """Why the order was credited as it was, with the order itself. `receipt` is None while none is drawn.
+    """Why the order was credited as it was, with the order itself and all versions. `receipt` is None while none is
+    drawn.
 
-    Raises NotFound, for another brand's order too.
+    Its words are explained; the digest is of the receipt without the sentences. Raises NotFound, for another brand's
+    order too.
     """
     order = one_order(session, brand_id, order_id, model=ALL_MODELS)
-    current = select(Receipt).where(Receipt.order_id == order_id, Receipt.current.is_(True))
-    drawn = session.execute(current).scalar_one_or_none()
+    drawn, history = _current(session, order_id), _history(session, order_id)
     return {
         "order": order,
-        "receipt": drawn.body if drawn else None,
+        "receipt": explained(drawn.body) if drawn else None,
         "drawn_at": drawn.drawn_at.isoformat() if drawn else None,
+        "version": drawn.version if drawn else None,
+        "digest": drawn.digest if drawn else None,
+        "history": history,
     }
+
+
+def receipt_for_partner(session: Session, brand_id: str, order_id: str, partner_id: str) -> Row:
+    """The same as the partner may see it: nothing of the buyer, nobody else by name.
+
+    Raises NotFound, for an order in which the partner had no part too.
+    """
+    order, drawn = _found(session, brand_id, order_id), _current(session, order_id)
+    seen = for_partner(drawn.body, partner_id) if drawn else None
+    if drawn is None or seen is None:
+        raise NotFound("no such order of the partner")
+    return {
+        "order": {"id": order.id, "number": order.number, "placed_at": seen["order"]["placed_at"]},
+        "receipt": explained(seen),
+        "drawn_at": drawn.drawn_at.isoformat(),
+        "version": drawn.version,
+        "cause": drawn.cause,
+        "changes": [change for change in drawn.changes if change["partner"] == partner_id],
+    }
+
+
+def _current(session: Session, order_id: str) -> Receipt | None:
+    current = select(Receipt).where(Receipt.order_id == order_id, Receipt.current.is_(True))
+    return session.execute(current).scalar_one_or_none()
+
+
+def _history(session: Session, order_id: str) -> list[Row]:
+    """Every version, the newest first: when and why it was drawn, who gained or lost by it, its place in the chain."""
+    query = (
+        select(Receipt.version, Receipt.cause, Receipt.drawn_at, Receipt.digest, Receipt.replaces, Receipt.changes)
+        .where(Receipt.order_id == order_id)
+        .order_by(Receipt.version.desc())
+    )
+    sealed = seals.of_order(session, order_id)
+    return [
+        {**row._mapping, "drawn_at": row.drawn_at.isoformat(), "seal": _seal(sealed.get(row.version))}
+        for row in session.execute(query)
+    ]
+
+
+def _seal(found: RowOfSql[Any] | None) -> Row | None:
+    if found is None:
+        return None
+    return {"number": found.number, "hash": found.hash, "sealed_at": found.sealed_at.isoformat()}
 
 
 def shaped(session: Session, orders: Sequence[OrderRow], model: str | None) -> list[Row]:

@@ -70,9 +70,14 @@ class OrderPage(Output):
 class Receipt(Output):
     """Why an order was credited as it was: candidates, the rule, why each other lost, amounts, versions."""
 
-    order: Order
+    order: dict[str, Any]
     receipt: dict[str, Any] | None
     drawn_at: datetime | None
+    version: int | None = None
+    digest: str | None = None
+    history: list[dict[str, Any]] | None = None
+    cause: str | None = None
+    changes: list[dict[str, Any]] | None = None
 
 
 class ReportName(Output):
@@ -138,6 +143,12 @@ class OneOrderQuery(Input):
     model: str | None = None
 
 
+class ReceiptQuery(Input):
+    """Whether the receipt is shown whole, or as one partner may see it."""
+
+    partner: PartnerFilter = None
+
+
 class ReportQuery(Input):
     """What a report is asked about; without dates it is the thirty days that end today."""
 
@@ -172,10 +183,16 @@ def _orders(blueprint: APIBlueprint, door: Door) -> None:
         return jsonify(door.read(lambda desk: orders.one_order(desk.session, desk.brand_id, order_id, model=model)))
 
     @blueprint.get("/orders/<order_id>/receipt")
+    @blueprint.input(ReceiptQuery, location="query")
     @blueprint.output(Receipt)
     @blueprint.doc(summary="Why an order was credited as it was", tags=["orders"])
-    def read_receipt(order_id: str) -> Response:
-        return jsonify(door.read(lambda desk: orders.receipt(desk.session, desk.brand_id, order_id)))
+    def read_receipt(order_id: str, query_data: ReceiptQuery) -> Response:
+        def read(desk: Desk) -> orders.Row:
+            if query_data.partner is not None:
+                return orders.receipt_for_partner(desk.session, desk.brand_id, order_id, query_data.partner)
+            return orders.receipt(desk.session, desk.brand_id, order_id)
+
+        return jsonify(door.read(read))
 
 
 def _reports(blueprint: APIBlueprint, door: Door) -> None:
