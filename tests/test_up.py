@@ -21,7 +21,7 @@ from redis import Redis
 
 from tests.conftest import server_folder
 from tracker import stream
-from tracker.cli.up import only_one, prepare_ledger
+from tracker.cli.up import WORKERS, only_one, prepare_ledger
 from tracker.cli.web import require_free_port, warn_of_redis
 from tracker.errors import BadSetting, Conflict
 from tracker.ledger import accounts
@@ -97,7 +97,7 @@ def test_an_empty_folder_becomes_an_installation_that_answers_and_dies_with_its_
         assert json.load(connection.getresponse())["status"] == "ok"
         connection.close()
         family = psutil.Process(up.process.pid).children(recursive=True)
-        assert len(family) == 9
+        assert len(family) == 4 + len(WORKERS)  # Redis, web with its own child, shipper
         assert "ended with" not in up.text
         up.process.kill()
         _, alive = psutil.wait_procs(family, timeout=10)
