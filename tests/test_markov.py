@@ -90,7 +90,8 @@ def assert_exact(paths: Paths, order: int, tolerance: float) -> None:
 
 
 def in_proportion(effects: NDArray[np.float64], figures: NDArray[np.float64]) -> NDArray[np.float64]:
-    return effects / effects.sum() * figures.sum()
+    shared: NDArray[np.float64] = effects / effects.sum() * figures.sum()
+    return shared
 
 
 @few

@@ -14,6 +14,7 @@ import pytest
 
 from tracker import cli
 from tracker.attribution import _csv
+from tracker.errors import BadInput
 
 HEADER = "path,total_conversions,total_conversion_value,total_null\n"
 
@@ -194,7 +195,7 @@ def test_a_file_without_its_columns_is_refused(run: Run) -> None:
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(_csv.BadInput, match="not UTF-8"):
+    with pytest.raises(BadInput, match="not UTF-8"):
         _csv.read(HEADER.encode() + "é,1,1,1\n".encode("latin-1"))
 
 
