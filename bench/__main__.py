@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("bench.redirect", "bench.ingest", "bench.orders", "bench.attribution", "bench.events")
+PARTS = ("bench.redirect", "bench.ingest", "bench.orders", "bench.attribution", "bench.events", "bench.uncertainty")
 
 if __name__ == "__main__":
     wanted = sys.argv[1:] or [part.removeprefix("bench.") for part in PARTS]

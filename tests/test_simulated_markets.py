@@ -70,26 +70,26 @@ def covered(model: Model, market: Market, journeys: int, *, datasets: int, repli
     return np.asarray(np.mean(held, axis=0), dtype=np.float64)
 
 
-@pytest.mark.parametrize(("model", "datasets"), [(shapley, 60), (markov, 50), (incremental, 40)])
+@pytest.mark.parametrize(("model", "datasets"), [(shapley, 60), (markov, 40), (incremental, 40)])
 def test_intervals_cover_at_their_nominal_rate(model: ModuleType, datasets: int) -> None:
-    """The band is what so few datasets leave of 0.95. A does nothing: zero is covered like any other truth."""
+    """The bands are what so few datasets leave of 0.95. A does nothing: zero is covered like any other truth."""
     rates = covered(cast("Model", model), SMALL, 5000, datasets=datasets, replicates=100)
     assert 0.9 <= rates.mean() <= 0.985
-    assert rates.min() >= 0.85
+    assert rates.min() >= 0.82
 
 
 def test_intervals_cover_where_customers_have_several_journeys() -> None:
     truth = linear.over(SMALL.expected(3000 * 4), {}).conversions
     held = {True: 0, False: 0}
-    for seed in range(40):
+    for seed in range(30):
         paths, customers = SMALL.of_customers(3000, 4, seed)
         for by_customer in held:
             whose = customers if by_customer else None
             again = _uncertainty.bootstrap(cast("Model", linear), paths, {}, customers=whose, replicates=100, seed=seed)
             bounds = _uncertainty.interval(again.conversions)
             held[by_customer] += int(((bounds.low <= truth) & (truth <= bounds.high)).sum())
-    assert 0.9 <= held[True] / 120 <= 0.985
-    assert held[False] / 120 < 0.8
+    assert 0.9 <= held[True] / 90 <= 0.985
+    assert held[False] / 90 < 0.8
 
 
 # --- nothing is found where nothing is --------------------------------------------------------------------------------
