@@ -23,12 +23,16 @@ from tracker.ledger.database import open_database, sessions
 PAGES = (
     "/",
     "/reports/channels",
+    "/reports/crossing",
+    "/reports/lag",
     "/reports/partners",
     "/reports/links",
     "/reports/codes",
     "/reports/models",
     "/reports/days",
+    "/reports/owed",
     "/orders",
+    "/terms",
     "/system",
 )
 MARCH = "?from=2026-03-01&to=2026-03-31"
