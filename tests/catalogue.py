@@ -15,6 +15,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from tracker.catalog import commissions
 from tracker.domain import journeys
 from tracker.reports import _shape
 from tracker.web import filters, health, pages
@@ -67,6 +68,7 @@ def _constants() -> Iterator[str]:
     yield from filters.WORDS.values()
     yield from health.TROUBLES.values()
     yield from pages.SENTENCES
+    yield from commissions.SENTENCES
     yield from journeys.SENTENCES.values()
     yield from journeys.RULE_SENTENCES.values()
 

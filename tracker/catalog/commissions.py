@@ -21,6 +21,7 @@ from tracker.ledger.terms import Book
 
 NO_TERMS = "no terms were in force when the order was placed"
 OTHER_CURRENCY = "the terms pay a flat amount in another currency, which is not converted"
+SENTENCES = (NO_TERMS, OTHER_CURRENCY)
 
 
 class CommissionQuery(ListQuery):
