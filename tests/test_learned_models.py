@@ -319,3 +319,9 @@ def test_from_buyers_alone_nothing_incremental_can_be_learned() -> None:
         incremental.over(paths_from([((0, 1), 5, 0, 10)]), {})
     silent = incremental.over(paths_from([((0, 1), 0, 5, 10)]), {})
     assert silent.conversions.tolist() == [0.0] * 5
+
+
+def test_thousands_of_names_want_grouping_first() -> None:
+    paths = paths_of([(0,), (1000,)], [5, 5], [50, 20], names=[f"partner {number}" for number in range(1001)])
+    with pytest.raises(ValueError, match="group them"):
+        incremental.over(paths, {})

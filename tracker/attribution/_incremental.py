@@ -15,6 +15,9 @@ from tracker.attribution._paths import Paths, Shares
 Figures = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+# Beyond this each name has too few journeys to be told from the others, and every step would take seconds.
+MOST_NAMES = 1000
+
 # Below this difference of log odds the tangent is as exact as the chord, and does not divide by nothing.
 _FLAT = 1e-7
 
@@ -80,6 +83,8 @@ class Fitted:
 
 def fitted(paths: Paths, settings: Mapping[str, str]) -> Fitted:
     """The logit of these paths. Raises ValueError for settings and paths that it cannot work with."""
+    if len(paths.names) > MOST_NAMES:
+        raise ValueError(f"incremental: {len(paths.names)} names are too many, want at most {MOST_NAMES}: group them")
     rows = rows_of(paths, settings)
     design = rows.design(len(paths.names))
     counts, _value = rows.counts(paths)
