@@ -5,7 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("bench.redirect", "bench.ingest", "bench.orders", "bench.attribution", "bench.events", "bench.uncertainty")
+PARTS = (
+    "bench.redirect",
+    "bench.ingest",
+    "bench.orders",
+    "bench.attribution",
+    "bench.events",
+    "bench.uncertainty",
+    "bench.models",
+)
 
 if __name__ == "__main__":
     wanted = sys.argv[1:] or [part.removeprefix("bench.") for part in PARTS]
