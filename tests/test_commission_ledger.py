@@ -383,3 +383,22 @@ def test_several_drainers_at_once_add_each_row_once(shop: Shop) -> None:
         assert sum(hands.map(drain, range(4))) == 12
     assert len(shop.all(Commission)) == 12
     assert len(shop.all(CreditSet)) >= 12
+
+
+def test_terms_agreed_while_orders_are_reckoned_forget_none_of_them(shop: Shop) -> None:
+    for _ in range(20):
+        shop.by_alice()
+
+    def reckon(_: int) -> None:
+        while shop.attribute() or pipeline.accrue_commissions(shop.ledger.session, 3, NOON):
+            pass
+
+    def agree(_: int) -> None:
+        shop.agree(percent="10", partner=shop.alice)
+
+    with ThreadPoolExecutor(3) as hands:
+        for done in [hands.submit(reckon, 1), hands.submit(agree, 1), hands.submit(reckon, 2)]:
+            done.result()
+    shop.owe()
+    assert len(shop.all(Commission)) == 20
+    assert shop.without_terms() == []

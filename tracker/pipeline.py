@@ -23,7 +23,7 @@ from tracker.domain.deliveries import Delivery, Platform, Redaction, ShopContext
 from tracker.domain.ids import derived_id
 from tracker.domain.journeys import judge
 from tracker.errors import BadPayload, Unavailable, place_of
-from tracker.ledger import clicks, commissions, commissions_due, credits, due, inbox, journeys, orders
+from tracker.ledger import clicks, commissions, commissions_due, credits, due, inbox, journeys, orders, terms
 from tracker.ledger.database import writing
 from tracker.plugins import discover
 
@@ -321,6 +321,7 @@ def accrue_commissions(factory: sessionmaker[Session], limit: int, now: datetime
     Several may run at once: each has orders of its own. Doing it again adds nothing. Raises Unavailable.
     """
     with writing(factory) as session:
+        terms.hold_still(session)
         claims = commissions_due.claim(session, limit)
         cases = commissions.load(session, [claim.order_id for claim in claims])
         causes = {claim.order_id: claim.cause for claim in claims}
@@ -343,5 +344,5 @@ def approve_commissions(factory: sessionmaker[Session], limit: int, now: datetim
 
 def _owed(case: commissions.Case) -> list[Row]:
     """The thinking: what the rows must come to by now. Pure."""
-    terms = case.offer.terms if case.offer else None
-    return rows_to_add(case.rows, terms, case.share, case.sale, new_customer=case.new_customer)
+    agreed = case.offer.terms if case.offer else None
+    return rows_to_add(case.rows, agreed, case.share, case.sale, new_customer=case.new_customer)

@@ -68,7 +68,10 @@ _Key = tuple[str, str]  # order, partner
 
 
 def load(session: Session, order_ids: Sequence[str]) -> list[Case]:
-    """Everything that decides what is owed for these orders, a case each partner. Their rows must be locked."""
+    """Everything that decides what is owed for these orders, a case each partner.
+
+    Terms must be held still and then the orders' rows locked: `terms.hold_still`, `commissions_due.claim`.
+    """
     if not order_ids:
         return []
     parties: dict[_Key, _Party] = {}
@@ -78,7 +81,6 @@ def load(session: Session, order_ids: Sequence[str]) -> list[Case]:
     orders = {row.id: row for row in session.execute(_orders(session, order_ids))}
     frozen = _frozen(session, order_ids)
     brand_ids = {row.brand_id for row in orders.values()}
-    terms.hold_still(session, brand_ids)
     book = terms.Book(session, brand_ids, {partner for _, partner in parties})
     return [
         _case(orders[order_id], partner_id, party, frozen.get((order_id, partner_id)), book)

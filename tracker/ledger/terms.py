@@ -29,10 +29,9 @@ def offer(row: TermsRow | Row[Any]) -> Offer:
     return Offer(row.id, row.partner_id, row.campaign_id, row.valid_from, terms)
 
 
-def hold_still(session: Session, brand_ids: Iterable[str]) -> None:
-    """Until the transaction ends nobody adds terms of these brands: see `mark_due`."""
-    brands = select(Brand.id).where(Brand.id.in_(sorted(set(brand_ids)))).order_by(Brand.id)
-    session.execute(brands.with_for_update(read=True))
+def hold_still(session: Session) -> None:
+    """Until the transaction ends nobody adds terms. Before any order is locked: whoever adds terms locks both too."""
+    session.execute(select(Brand.id).order_by(Brand.id).with_for_update(read=True))
 
 
 class Book:
@@ -55,8 +54,8 @@ class Book:
 def mark_due(session: Session, brand_id: str, partner_id: str | None, valid_from: datetime, wall: datetime) -> int:
     """Have orders of which new terms may be the first reckoned anew; how many. Frozen terms stay as they are.
 
-    For the transaction that adds the terms, with the brand's row locked: whoever reckons an order that we cannot see
-    yet waits for that row, and then sees the terms.
+    For the transaction that adds the terms, with the brand's row locked: whoever reckons an order whose credits we
+    cannot see yet waits for that row, and then sees the terms.
     """
     order_ids = session.execute(_without_terms(brand_id, partner_id, valid_from)).scalars().all()
     locking = (
