@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from tests.conftest import Ledger
+from tests.desk import opened_desk, settings_of
 from tests.sample_books import (
     ALICE_BOTH,
     ALICE_CODE,
@@ -22,11 +24,12 @@ from tests.sample_books import (
     MARCH,
     Books,
     Stop,
+    add,
     write_books,
     write_order,
     write_set,
 )
-from tracker.ledger.tables import OrderRow, Touch
+from tracker.ledger.tables import Holdout, OrderRow, Placement, Touch
 from tracker.reports import _shape
 from tracker.reports._shape import Row, Scope
 
@@ -276,3 +279,47 @@ def test_an_unsealed_set_is_in_no_comparison(run: Run) -> None:
 def test_a_period_without_orders_has_no_lines(run: Run) -> None:
     for name in ("crossing", "assists", "opened_for", "lag", "touches", "evidence", "code_use", "models"):
         assert run(name, start=date(2025, 1, 1), end=date(2025, 1, 31)) == [], name
+
+
+# --- the pages -------------------------------------------------------------------------------------------------------
+
+REPORTS = ("crossing", "opened_for", "assists", "lag", "touches", "evidence", "code_use", "models", "lift",
+           "incrementality")  # fmt: skip
+
+
+def test_every_page_on_crossing_renders_in_both_languages_with_what_its_report_says(
+    sqlite_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    march = "from=2026-03-01&to=2026-03-31"
+    with opened_desk(settings_of(sqlite_url, redis_url, tmp_path)) as desk:
+        with desk.wiring.sessions.begin() as session:
+            books = write_books(session)
+            sold(session, books, "P1", ALICE_LINK, BOB_LINK, replace(ALICE_CODE, earns=False))
+            add(session, video(books), regions_without(books))
+        desk.sign_in()
+        for name in REPORTS:
+            for language in ("en", "fr"):
+                answer = desk.get(f"/reports/{name}?{march}", **{"Accept-Language": language})
+                assert answer.status_code == 200, name
+                assert "<table" in answer.text, name
+        crossing, evidence = (desk.get(f"/reports/{name}?{march}").text for name in ("crossing", "evidence"))
+        refusals = [desk.get(f"/reports/{name}?{march}").text for name in ("lift", "incrementality")]
+    assert 'class="matrix"' in crossing
+    assert "€100.00" in crossing  # A1: opened by influence, closed by an affiliate
+    assert "€43.35" in crossing  # A2 and P1: both by influence, P1 closed by the code
+    assert 'class="ladder"' in evidence
+    assert "Tracked and by code" in evidence
+    assert all("Too early" in text for text in refusals)
+
+
+def video(books: Books) -> Placement:
+    at = datetime(2026, 3, 8, tzinfo=UTC)
+    return Placement(id=books["video"], brand_id=books.brand, partner_id=books["Alice"], network="tiktok",
+                     format="video", published_at=at, created_at=at)  # fmt: skip
+
+
+def regions_without(books: Books) -> Holdout:
+    draw = {"held_out": ["FR-01", "FR-02"], "compared": ["FR-03", "FR-04"]}
+    return Holdout(id=books["without"], brand_id=books.brand, campaign_id=books["spring"], name="Without",
+                   kind="regions", settings=draw, starts_on=date(2026, 3, 2), ends_on=date(2026, 3, 29),
+                   created_at=datetime(2026, 3, 1, tzinfo=UTC))  # fmt: skip

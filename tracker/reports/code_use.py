@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Subquery, case, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain import codes, metrics
@@ -43,7 +42,7 @@ COLUMNS = (
     Column("leak_rate", "Leak rate", Kind.PERCENT, "Leaked orders / orders with the code."),
 )
 
-_FIGURES = ("uses", "revenue", "without_click", "without_click_revenue", "leaked", "leaked_revenue")
+_NAMES = ("uses", "revenue", "without_click", "without_click_revenue", "leaked", "leaked_revenue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,64 +70,57 @@ def rows(session: Session, scope: Scope) -> list[Row]:
 
 def _empty(use: _Use, partners: dict[str, Partner]) -> Row:
     named = {"code": use.text, "partner_id": use.partner_id, "partner": partners[use.partner_id].name}
-    return named | {"currency": use.currency} | dict.fromkeys(_FIGURES, 0)
+    return named | {"currency": use.currency} | dict.fromkeys(_NAMES, 0)
 
 
 def _added(row: Row, use: _Use) -> Row:
-    return row | {name: number(row[name]) + figure for name, figure in zip(_FIGURES, use.figures, strict=True)}
+    return row | {name: number(row[name]) + figure for name, figure in zip(_NAMES, use.figures, strict=True)}
 
 
 def _uses(session: Session, scope: Scope) -> list[_Use]:
-    last = _last_clicks(scope)
-    clicked, leaked = _clicked(), _leaks(session, last)
-    sums = (
-        *(func.count(), func.sum(OrderRow.net)),
-        *(func.sum(case((~clicked, 1), else_=0)), func.sum(case((~clicked, OrderRow.net), else_=0))),
-        *(func.sum(case((leaked, 1), else_=0)), func.sum(case((leaked, OrderRow.net), else_=0))),
+    by = (
+        Touch.code,
+        Touch.partner_id,
+        OrderRow.currency,
+        _clicked().label("clicked"),
+        _leaked(session).label("leaked"),
     )
-    query = (
-        select(Touch.code, Touch.partner_id, OrderRow.currency, *sums)
+    each = (
+        select(*by, OrderRow.net)
         .select_from(OrderRow)
         .join(Touch, Touch.order_id == OrderRow.id)
-        .join(last, last.c.order_id == OrderRow.id, isouter=True)
         .where(*orders_of(scope), *kept_by(scope, Touch), Touch.code.is_not(None))
-        .group_by(Touch.code, Touch.partner_id, OrderRow.currency)
+        .subquery()
     )
+    keys = list(each.c)[: len(by)]
+    query = select(*keys, func.count(), func.sum(each.c.net)).group_by(*keys)
     return [
-        _Use(text, partner, currency, tuple(int(figure) for figure in figures))
-        for text, partner, currency, *figures in session.execute(query)
+        _Use(text, partner, currency, _figures(clicked, leaked, orders, int(revenue)))
+        for text, partner, currency, clicked, leaked, orders, revenue in session.execute(query)
     ]
 
 
-def _clicked() -> Any:
+def _figures(clicked: bool, leaked: bool, orders: int, revenue: int) -> tuple[int, ...]:
+    both, nothing = (orders, revenue), (0, 0)
+    return (*both, *(nothing if clicked else both), *(both if leaked else nothing))
+
+
+def _clicked() -> ColumnElement[bool]:
     """Whether the journey has a click of the code's owner, joined with the code or apart."""
     click = aliased(Touch)
     return exists().where(click.order_id == Touch.order_id, click.partner_id == Touch.partner_id, click.kind == "click")
 
 
-def _last_clicks(scope: Scope) -> Subquery:
-    """The last click of each journey that has a code: when it was, and of what kind of partner."""
-    click, code = aliased(Touch), aliased(Touch)
-    with_code = exists().where(code.order_id == OrderRow.id, code.code.is_not(None))
-    ranked = (
-        select(
-            click.order_id,
-            click.at,
-            click.partner_id,
-            func.row_number().over(partition_by=click.order_id, order_by=click.position.desc()).label("place"),
-        )
-        .join(OrderRow, OrderRow.id == click.order_id)
-        .where(*orders_of(scope), with_code, click.kind == "click")
-        .subquery()
+def _leaked(session: Session) -> ColumnElement[bool]:
+    """Whether the journey's last click was a coupon or cashback site's, and right before the order."""
+    click, later = aliased(Touch), aliased(Touch)
+    after = exists().where(later.order_id == click.order_id, later.position > click.position, later.kind == "click")
+    last = exists().where(
+        click.order_id == Touch.order_id,
+        click.kind == "click",
+        Partner.id == click.partner_id,
+        Partner.kind.in_(DEALS),
+        seconds(session, OrderRow.placed_at) - seconds(session, click.at) <= LEAK,
+        ~after,
     )
-    return (
-        select(ranked.c.order_id, ranked.c.at, Partner.kind)
-        .join(Partner, Partner.id == ranked.c.partner_id)
-        .where(ranked.c.place == 1)
-        .subquery()
-    )
-
-
-def _leaks(session: Session, last: Subquery) -> Any:
-    recent = seconds(session, OrderRow.placed_at) - seconds(session, last.c.at) <= LEAK
-    return (Touch.channel == Channel.INFLUENCE) & last.c.kind.in_(DEALS) & recent
+    return and_(Touch.channel == Channel.INFLUENCE, last)

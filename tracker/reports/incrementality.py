@@ -53,9 +53,7 @@ COLUMNS = (
         "Orders that the campaign added. By regions: how much more they changed than those held out, against as many "
         "days before (at least 28). By days: how much more they sold, against what their weekdays sold before.",
     ),
-    Column(
-        "low", "From", Kind.NUMBER, "Lower end of the interval of every lift that the draw does not refute at 95 %."
-    ),
+    Column("low", "From", Kind.NUMBER, "Lower end of the interval that holds the true lift 95 times of 100."),
     Column("high", "To", Kind.NUMBER, "Upper end of that interval."),
     Column("chance", "Chance alone", Kind.PERCENT, "How often the draw alone would make so large a difference (p)."),
     Column("revenue_lift", "Lift, value", Kind.MONEY, "Net value that the campaign added."),

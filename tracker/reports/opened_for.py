@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select, union
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, select, union
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain import metrics
 from tracker.domain.catalog import Channel
 from tracker.ledger.tables import Campaign, Credit, CreditSet, OrderRow, Touch
-from tracker.reports._crossing import FIGURES, number
+from tracker.reports._crossing import number
 from tracker.reports._orders import of_model
-from tracker.reports._parts import Key, brand_currency, in_order, orders_of, partners_of
+from tracker.reports._parts import brand_currency, in_order, orders_of, partners_of
 from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope
 
@@ -36,25 +37,78 @@ COLUMNS = (
     Column("new", "New customers", Kind.INTEGER, "How many of those orders were a customer's first."),
 )
 
-_Line = tuple[Any, ...]
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Sales of an affiliate that one influencer opened in one campaign; None, None where influence did not open.
+
+    `once` counts an order in one line only, of all that share it; in one that the filters keep, if there is one.
+    """
+
+    affiliate: str
+    influencer: str | None
+    campaign: str | None
+    currency: str
+    each: tuple[int, ...]
+    once: tuple[int, ...]
 
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a pair, campaign and currency, the largest revenue first; then all of them, of all affiliate sales."""
-    first = brand_currency(session, scope.brand_id)
-    sales, opener = _sales(scope), aliased(Touch)
-    pairs = session.execute(_pairs(scope, sales, opener))
-    named = _named(session, scope, pairs, _revenues(session, sales))
-    opened, whole = _once(session, sales, scope, opener), _once(session, sales)
+    lines, first = _lines(session, scope), brand_currency(session, scope.brand_id)
     found: list[Row] = []
-    for currency in in_order((str(row["currency"]) for row in named), first):
-        group = [row for row in named if row["currency"] == currency]
-        found += sorted(group, key=lambda row: (-number(row["revenue"]), str(row["influencer"]), str(row["affiliate"])))
-        found += [_total(currency, opened[currency], whole[currency])] if group else []
+    for currency in in_order((line.currency for line in lines), first):
+        sold = [line for line in lines if line.currency == currency]
+        opened = [line for line in sold if _kept(line, scope)]
+        found += _named(session, scope, opened, sold)
+        found += [_total(opened, sold)] if opened else []
     return found
 
 
-# --- queries ---------------------------------------------------------------------------------------------------------
+def _kept(line: _Line, scope: Scope) -> bool:
+    """Whether influence opened it and the filters keep it; a partner may stand on either side."""
+    of_campaign = scope.campaign_id in (None, line.campaign)
+    of_partner = scope.partner_id in (None, line.influencer, line.affiliate)
+    return line.influencer is not None and of_campaign and of_partner
+
+
+# --- the query -------------------------------------------------------------------------------------------------------
+
+
+def _lines(session: Session, scope: Scope) -> list[_Line]:
+    sales, opener = _sales(scope), aliased(Touch)
+    by_influence = and_(
+        opener.order_id == sales.c.order_id, opener.opener.is_(True), opener.channel == Channel.INFLUENCE
+    )
+    chosen = func.row_number().over(partition_by=sales.c.order_id, order_by=_rank(scope, sales))
+    keys = (sales.c.partner_id, opener.partner_id.label("influencer"), opener.campaign_id, OrderRow.currency)
+    each = (
+        select(*keys, OrderRow.net, OrderRow.customer_is_new, chosen.label("place"))
+        .select_from(sales)
+        .join(OrderRow, OrderRow.id == sales.c.order_id)
+        .join(opener, by_influence, isouter=True)
+        .subquery()
+    )
+    affiliate, influencer, campaign, currency, net, new, place = each.c
+    figures = (1, net, case((new.is_(True), 1), else_=0))
+    query = select(
+        *(affiliate, influencer, campaign, currency),
+        *(func.sum(figure) for figure in figures),
+        *(func.sum(case((place == 1, figure), else_=0)) for figure in figures),
+    ).group_by(affiliate, influencer, campaign, currency)
+    return [_line(*line) for line in session.execute(query)]
+
+
+def _line(affiliate: str, influencer: str | None, campaign: str | None, currency: str, *figures: Any) -> _Line:
+    whole = tuple(int(figure) for figure in figures)
+    return _Line(affiliate, influencer, campaign, currency, whole[:3], whole[3:])
+
+
+def _rank(scope: Scope, sales: Subquery) -> list[ColumnElement[Any]]:
+    """Of the lines that share an order, those that the filters keep in front."""
+    if scope.partner_id is None:
+        return [sales.c.partner_id]
+    return [case((sales.c.partner_id == scope.partner_id, 0), else_=1), sales.c.partner_id]
 
 
 def _sales(scope: Scope) -> Subquery:
@@ -73,73 +127,39 @@ def _sales(scope: Scope) -> Subquery:
     return union(closed, credited).subquery()
 
 
-def _opened(scope: Scope, sales: Subquery, opener: Any) -> ColumnElement[bool]:
-    """That influence opened the sale, as the scope's filters want it; a partner may stand on either side."""
-    wanted = [opener.order_id == sales.c.order_id, opener.opener.is_(True), opener.channel == Channel.INFLUENCE]
-    if scope.campaign_id:
-        wanted.append(opener.campaign_id == scope.campaign_id)
-    if scope.partner_id:
-        wanted.append(or_(opener.partner_id == scope.partner_id, sales.c.partner_id == scope.partner_id))
-    return and_(*wanted)
-
-
-def _pairs(scope: Scope, sales: Subquery, opener: Any) -> Select[*_Line]:
-    keys = (opener.partner_id, sales.c.partner_id, opener.campaign_id, OrderRow.currency)
-    return (
-        select(*keys, *FIGURES)
-        .select_from(sales)
-        .join(OrderRow, OrderRow.id == sales.c.order_id)
-        .join(opener, _opened(scope, sales, opener))
-        .group_by(*keys)
-    )
-
-
-def _revenues(session: Session, sales: Subquery) -> dict[Key, int]:
-    """The net value of each affiliate's sales, by currency."""
-    keys = (sales.c.partner_id, OrderRow.currency)
-    query = (
-        select(*keys, func.sum(OrderRow.net))
-        .select_from(sales)
-        .join(OrderRow, OrderRow.id == sales.c.order_id)
-        .group_by(*keys)
-    )
-    return {(partner, currency): int(net) for partner, currency, net in session.execute(query)}
-
-
-def _once(session: Session, sales: Subquery, scope: Scope | None = None, opener: Any = None) -> dict[str, _Line]:
-    """FIGURES by currency of the sales, each order once; with a scope, of those that influence opened."""
-    chosen = select(sales.c.order_id).distinct()
-    if scope is not None:
-        chosen = chosen.join(opener, _opened(scope, sales, opener))
-    query = select(OrderRow.currency, *FIGURES).where(OrderRow.id.in_(chosen)).group_by(OrderRow.currency)
-    return {currency: tuple(int(figure) for figure in rest) for currency, *rest in session.execute(query)}
-
-
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def _named(session: Session, scope: Scope, lines: Iterable[_Line], revenues: Mapping[Key, int]) -> list[Row]:
+def _named(session: Session, scope: Scope, opened: Sequence[_Line], sold: Sequence[_Line]) -> list[Row]:
+    """A row a line, of all that its affiliate sold, the largest revenue first."""
     partners = partners_of(session, scope.brand_id)
-    query = select(Campaign.id, Campaign.name).where(Campaign.brand_id == scope.brand_id)
-    campaigns = dict(session.execute(query).all())
-    return [
+    campaigns = dict(
+        session.execute(select(Campaign.id, Campaign.name).where(Campaign.brand_id == scope.brand_id)).all()
+    )
+    found: list[Row] = [
         {
-            "influencer_id": influencer,
-            "influencer": partners[influencer].name,
-            "affiliate_id": affiliate,
-            "affiliate": partners[affiliate].name,
-            "campaign": campaigns.get(campaign),
+            "influencer_id": line.influencer,
+            "influencer": partners[line.influencer or ""].name,
+            "affiliate_id": line.affiliate,
+            "affiliate": partners[line.affiliate].name,
+            "campaign": campaigns.get(line.campaign or ""),
+            "currency": line.currency,
         }
-        | _figures(currency, figures, revenues[(affiliate, currency)])
-        for influencer, affiliate, campaign, currency, *figures in lines
+        | _figures(line.each, _sum(other.each for other in sold if other.affiliate == line.affiliate))
+        for line in opened
     ]
+    return sorted(found, key=lambda row: (-number(row["revenue"]), str(row["influencer"]), str(row["affiliate"])))
 
 
-def _total(currency: str, opened: _Line, whole: _Line) -> Row:
-    return {column.key: None for column in COLUMNS} | {"influencer": ALL} | _figures(currency, opened, whole[1])
+def _total(opened: Sequence[_Line], sold: Sequence[_Line]) -> Row:
+    row: Row = {column.key: None for column in COLUMNS} | {"influencer": ALL, "currency": sold[0].currency}
+    return row | _figures(_sum(line.once for line in opened), _sum(line.once for line in sold))
 
 
-def _figures(currency: str, figures: Sequence[Any], whole: int) -> Row:
-    orders, revenue, new = (int(figure) for figure in figures)
-    share = metrics.share(revenue, whole)
-    return {"currency": currency, "orders": orders, "revenue": revenue, "share": share, "new": new}
+def _figures(part: tuple[int, ...], whole: tuple[int, ...]) -> Row:
+    orders, revenue, new = part
+    return {"orders": orders, "revenue": revenue, "share": metrics.share(revenue, whole[1]), "new": new}
+
+
+def _sum(figures: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(sum(column) for column in zip((0, 0, 0), *figures, strict=True))
