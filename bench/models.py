@@ -1,6 +1,6 @@
 """`python -m bench.models`: what models cost beside other packages, on the same journeys and in the same run.
 
-Every measurement is a process of its own, one thread in numpy's algebra for all: it reads the journeys, one row each
+Every measurement is a process of its own, one thread for all: it reads the journeys, one row each
 with its path as a text, and then what is measured begins: CPU seconds of the best of some runs, and how much memory the
 first one took over its input. The peers are the extra `peers`; where they live in an environment of their own, say
 `--peers-python`. A peer that is missing is named and left out.
@@ -83,11 +83,11 @@ def report(
 
 
 def _child(python: str, task: str, file: Path) -> dict[str, Any]:
-    """The measurement in a process of its own, one thread for its algebra."""
+    """The measurement in a process of its own, on one thread."""
     ran = subprocess.run(
         [python, "-m", "bench.models", "--task", task, str(file)],
         capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1],
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"},
     )  # fmt: skip
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return found

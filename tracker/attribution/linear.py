@@ -29,4 +29,5 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
     """What each path brought goes to its touches in equal parts; a name touched twice gets two."""
     from tracker.attribution import _columns  # noqa: PLC0415  (crediting an order needs no arrays)
 
+    paths = _columns.bringing(paths)
     return _columns.weighed(paths, 1 / _columns.per_touch(paths, paths.lengths))

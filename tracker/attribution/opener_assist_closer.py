@@ -68,6 +68,7 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
     from tracker.attribution import _columns  # noqa: PLC0415  (crediting an order needs no arrays)
 
     parts = _parts({**SETTINGS, **settings})
+    paths = _columns.bringing(paths)
     lengths = _columns.per_touch(paths, paths.lengths)
     firsts, lasts = _columns.firsts(paths), _columns.lasts(paths)
     if parts.on_top:

@@ -29,5 +29,6 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
     """What each path brought goes whole to every name on it, once however often it stands there."""
     from tracker.attribution import _columns  # noqa: PLC0415  (crediting an order needs no arrays)
 
+    paths = _columns.bringing(paths)
     owners, names = _columns.distinct(paths)
     return _columns.credited(paths, names, owners)

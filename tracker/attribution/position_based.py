@@ -52,6 +52,7 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
     from tracker.attribution import _columns  # noqa: PLC0415  (crediting an order needs no arrays)
 
     first, last = _ends({**SETTINGS, **settings})
+    paths = _columns.bringing(paths)
     lengths = _columns.per_touch(paths, paths.lengths)
     parts = float(1 - first - last) / (lengths - 2).clip(1)
     parts[_columns.firsts(paths)] = first

@@ -58,6 +58,7 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
     from tracker.attribution import _columns  # noqa: PLC0415
 
     half_life = _half_life({**SETTINGS, **settings})
+    paths = _columns.bringing(paths)
     if paths.ages is None:
         raise ValueError("time_decay: needs to know how long before the end of its journey each touch lies")
     youngest = _columns.per_touch(paths, _columns.least(paths, paths.ages))
