@@ -1,4 +1,4 @@
-"""When the rules that tell people from programs change, recorded clicks are judged anew, and all that counts them follows.
+"""When the rules that tell people from programs change, clicks are judged anew, and all that counts them follows.
 
 A batch is one transaction: the clicks, their roll-ups and the marks of the orders concerned. What was judged by the new
 rules carries their version, so a run that was stopped goes on where it was.
@@ -118,7 +118,7 @@ def _write(
 
 
 def _count_hours(session: Session, turned: Iterable[Row[Any]], verdicts: Mapping[str, Verdict]) -> None:
-    """Each link's hours gain or lose people by as many as turned: clicks that come in meanwhile count for themselves."""
+    """Each link's hours gain or lose as many people as turned: clicks that come in meanwhile count for themselves."""
     gained: Counter[tuple[str, datetime]] = Counter()
     for row in turned:
         if row.link_id:
