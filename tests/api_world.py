@@ -24,6 +24,8 @@ from tracker.catalog import (
     campaigns,
     codes,
     commissions,
+    drafts,
+    holdouts,
     keys,
     links,
     partners,
@@ -37,6 +39,13 @@ from tracker.ledger.tables import Credit, CreditSet, OrderRow, Payout
 from tracker.settings import Settings
 from tracker.web import create_app
 from tracker.wiring import Wiring
+
+HOLDOUT: dict[str, Any] = {
+    "starts_on": "2026-03-01",
+    "ends_on": "2026-03-28",
+    "held_out": ["FR-01", "FR-02", "FR-03", "FR-04"],
+    "compared": ["FR-05", "FR-06", "FR-07", "FR-08"],
+}
 
 
 @dataclass
@@ -117,6 +126,7 @@ class ApiWorld:
         link = links.add(desk, links.NewLink(partner=partner, landing_url=landing, slug=name)).id
         code = codes.add(desk, codes.NewCode(code=f"{name}10", partner=partner)).id
         order = _add_order(desk, shop.id, partner, link, name)
+        held = holdouts.add(desk, holdouts.NewHoldout(campaign=campaign, name=name, **HOLDOUT)).id
         agreed = terms.add(desk, terms.NewTerms(partner=partner, percent="10", hold_days=0)).id
         return {
             "shop": shop.id,
@@ -128,8 +138,15 @@ class ApiWorld:
             "code": code,
             "order": order,
             "terms": agreed,
+            "holdout": held,
+            "draft": _add_draft(desk, name),
             "payout": _add_payout(desk, partner, name),
         }
+
+
+def _add_draft(desk: Desk, name: str) -> str:
+    draft = drafts.add(desk, drafts.NewDraft(name=name))
+    return drafts.edit(desk, draft.id, drafts.DraftChange(settings={"paying_model": "linear"})).id
 
 
 def _add_order(desk: Desk, shop: str, partner: str, link: str, name: str, number: str = "1001") -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.api_world import ApiWorld, Client
+from tests.api_world import HOLDOUT, ApiWorld, Client
 from tracker.domain.ids import new_id
 from tracker.settings import Settings
 
@@ -20,6 +20,9 @@ PREFIX = "/api/v1"
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/brand"): {"visitor_cookie": True},
     ("POST", "/rules"): {"several_codes": "share"},
+    ("POST", "/rules/drafts"): {"name": "x"},
+    ("PATCH", "/rules/drafts/{draft_id}"): {"name": "y"},
+    ("POST", "/rules/drafts/{draft_id}/publish"): {},
     ("POST", "/shops"): {"platform": "shopify"},
     ("PATCH", "/shops/{shop_id}"): {"name": "x"},
     ("POST", "/shops/{shop_id}/secrets"): {"secret": "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"},
@@ -33,6 +36,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/links/{link_id}"): {"expires_at": None},
     ("POST", "/codes"): {"partner": "partner", "code": "NEW10"},
     ("POST", "/terms"): {"partner": "partner", "percent": "12.5"},
+    ("POST", "/holdouts"): {"campaign": "campaign", "name": "x", **HOLDOUT},
     ("POST", "/payouts"): {"partner": "partner", "reference": "transfer 7"},
     ("POST", "/codes/{code_id}/owners"): {"partner": "partner", "valid_from": "2026-03-01"},
 }

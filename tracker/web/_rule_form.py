@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -159,7 +160,7 @@ def written(settings: Mapping[str, Any], form: MultiDict[str, str], campaigns: M
             try:
                 found = rule_words.assign(found, path, text)
             except ValueError as error:
-                errors[path if f"{path}" in form else key] = str(error)
+                errors[path if path in form else key] = str(error)
     return found, errors
 
 
@@ -245,13 +246,14 @@ def _sentenced(setting: Word) -> list[Option]:
 
 
 def _number(name: str, label: str, setting: Word, seconds: int | None) -> Entry:
-    value = "" if seconds is None else _plain(Fraction(seconds, rule_words.SECONDS[setting.unit]))
-    return Entry(name, label, "number", value, unit=_("days") if setting.unit == "days" else _("minutes"))
-
-
-def _plain(value: Fraction) -> str:
-    """Whole numbers and short decimals as such, anything else as an exact number of seconds with its unit."""
-    return str(value.numerator) if value.denominator == 1 else f"{float(value):.10f}".rstrip("0")
+    """A number of the setting's unit; what is none to three decimals is written out with a unit of its own."""
+    unit = _("days") if setting.unit == "days" else _("minutes")
+    if seconds is None:
+        return Entry(name, label, "number", "", unit=unit)
+    thousandths = Fraction(seconds * 1000, rule_words.SECONDS[setting.unit])
+    if thousandths.denominator != 1:
+        return Entry(name, label, "text", " ".join(map(str, rule_words.measured(seconds))))
+    return Entry(name, label, "number", f"{Decimal(thousandths.numerator) / 1000:f}", unit=unit)
 
 
 def _ranks(key: str, setting: Word, value: Sequence[Sequence[str]]) -> Iterator[Entry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint, APIFlask
 
-from tracker.web.api import _document, _nouns, _problems, _results
+from tracker.web.api import _document, _nouns, _problems, _results, _rules
 from tracker.web.api._doors import Door
 from tracker.wiring import Wiring
 
@@ -17,5 +17,6 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     _problems.register(app, blueprint)
     _nouns.register(blueprint, door)
     _results.register(blueprint, door)
+    _rules.register(blueprint, door)
     _document.register(app, blueprint, wiring.settings)
     app.register_blueprint(blueprint)
