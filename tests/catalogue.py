@@ -16,7 +16,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from tracker.catalog import commissions
-from tracker.domain import journeys
+from tracker.domain import journeys, rule_words
+from tracker.domain.differences import WEIGHS_OTHERWISE
+from tracker.domain.presets import PRESETS
 from tracker.reports import _shape
 from tracker.web import filters, health, pages
 
@@ -69,6 +71,9 @@ def _constants() -> Iterator[str]:
     yield from health.TROUBLES.values()
     yield from pages.SENTENCES
     yield from commissions.SENTENCES
+    yield from rule_words.SENTENCES
+    yield from (text for preset in PRESETS.values() for text in (preset.title, preset.sentence))
+    yield WEIGHS_OTHERWISE
     yield from journeys.SENTENCES.values()
     yield from journeys.RULE_SENTENCES.values()
 
