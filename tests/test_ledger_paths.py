@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from typing import Any
+from fractions import Fraction
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -19,6 +20,8 @@ from tracker.errors import NotFound
 from tracker.ledger import path_sql
 from tracker.ledger.paths import Answer, Level, Question, answer, ask, coverage, gathered, in_columns, titles
 from tracker.ledger.tables import Click, Link, OrderClick, OrderRow, Partner, Placement, Touch
+from tracker.reports import paths as report
+from tracker.reports._shape import Scope
 
 FIRST, LAST = date(2026, 1, 20), date(2026, 3, 31)
 MONTH = timedelta(days=30)
@@ -70,7 +73,7 @@ class Slow:
             case Level.NETWORK:
                 return self.networks.get(placement, "")
             case _:
-                return touch["campaign_id" if self.question.level is Level.CAMPAIGN else "placement_id"] or ""
+                return str(touch["campaign_id" if self.question.level is Level.CAMPAIGN else "placement_id"] or "")
 
     def wanted(self, touches: list[dict[str, Any]]) -> bool:
         asked = self.question
@@ -98,7 +101,7 @@ class Slow:
 
     def buyer(self, order: dict[str, Any]) -> str:
         visitors = [self.clicks[touch["click_id"]]["visitor_id"] for touch in self.touches[order["id"]]]
-        return order["customer"] or min(filter(None, visitors), default=order["id"])
+        return str(order["customer"] or min(filter(None, visitors), default=order["id"]))
 
     def lost(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """The closed journeys of known visitors that led to no order."""
@@ -151,7 +154,9 @@ def customers_of(slow: Slow) -> Counter[frozenset[tuple[tuple[str, ...], int, in
     each: dict[str, dict[tuple[str, ...], list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for who, path, sale, *_ in slow.journeys():
         each[who][path][not sale] += 1
-    return Counter(frozenset((path, *counts) for path, counts in walked.items()) for walked in each.values())
+    return Counter(
+        frozenset((path, sales, nulls) for path, (sales, nulls) in walked.items()) for walked in each.values()
+    )
 
 
 # --- what the database says, in the same form -------------------------------------------------------------------------
@@ -214,7 +219,7 @@ def ask_duck(engine: duckdb.DuckDBPyConnection, question: Question) -> Answer:
 @pytest.mark.parametrize("level", Level)
 def test_the_database_finds_the_paths_and_customers_that_a_slow_look_finds(ledger: Ledger, level: Level) -> None:
     with ledger.writing() as session:
-        rows = fill(session, 250)
+        rows = fill(session, 120)
     with ledger.session() as session:
         question = ask(session, BRAND, FIRST, LAST, END, level=level)
         found = answer(session, question, customers=True)
@@ -225,7 +230,7 @@ def test_the_database_finds_the_paths_and_customers_that_a_slow_look_finds(ledge
 
 def test_a_columnar_engine_gives_the_same_answer_to_the_same_text(ledger: Ledger) -> None:
     with ledger.writing() as session:
-        fill(session, 150, seed=2)
+        fill(session, 50, seed=2)
     with ledger.session() as session, duck(ledger) as engine:
         for level in (Level.CHANNEL, Level.PLACEMENT):
             question = ask(session, BRAND, FIRST, LAST, END, level=level)
@@ -341,3 +346,45 @@ def test_placements_and_campaigns_are_called_by_their_names(sqlite_ledger: Ledge
         assert titles(session, BRAND, Level.CAMPAIGN)[rows[Link][1]["campaign_id"]] == "Campaign 1"
         assert titles(session, BRAND, Level.PLACEMENT)[rows[Link][1]["placement_id"]] == "Partner 1, youtube video"
         assert titles(session, BRAND, Level.CHANNEL) == {}
+
+
+# --- the report -------------------------------------------------------------------------------------------------------
+
+
+def reported(ledger: Ledger, brand: str, **only: str) -> list[dict[str, object]]:
+    with ledger.session() as session:
+        return report.rows(session, Scope(brand, date(2026, 3, 1), date(2026, 3, 31), **only))
+
+
+def test_the_report_names_paths_with_their_rate_revenue_and_time_lag(ledger: Ledger) -> None:
+    world = World(ledger)
+    for net in ("30.00", "50.01"):
+        clicks = [world.click(world.alice_link, days=2, visitor=net), world.click(world.bob_link, hours=1, visitor=net)]
+        world.order(net=net, clicks=clicks)
+    world.click(world.alice_link, days=33, minutes=1, visitor="nobody")
+    world.click(world.bob_link, days=33, visitor="nobody")
+    world.click(world.bob_link, days=32, minutes=5)
+    world.attribute()
+    (row,) = reported(ledger, world.brand)
+    assert row == {
+        "path": "Influence › Affiliate",
+        "touches": 2,
+        "journeys": 3,
+        "orders": 2,
+        "cvr": Fraction(2, 3),
+        "revenue": 8001,
+        "aov": 4001,
+        "lag_hours": 48,
+        "currency": "EUR",
+    }
+    assert reported(ledger, world.brand, partner_id=world.alice) == [row]
+    assert reported(ledger, world.brand, campaign_id=world.brand) == []
+
+
+def test_the_report_shows_the_most_valuable_and_the_most_frequent_paths(sqlite_ledger: Ledger) -> None:
+    with sqlite_ledger.writing() as session:
+        fill(session, 400, seed=6)
+    found = reported(sqlite_ledger, BRAND)
+    revenues = [cast(int, row["revenue"]) for row in found]
+    assert revenues == sorted(revenues, reverse=True)
+    assert len(found) == len({row["path"] for row in found})

@@ -25,6 +25,7 @@ ACCRUE = "workers.commissions.accrue_due"
 APPROVE = "workers.commissions.approve"
 PURGE = "workers.housekeeping.purge"
 SEAL = "workers.sealing.seal"
+ESTIMATE = "workers.learning.estimate"
 JOBS = {
     INGEST: ORDERS,
     ATTRIBUTE: ATTRIBUTION,
@@ -32,6 +33,7 @@ JOBS = {
     APPROVE: COMMISSIONS,
     PURGE: HOUSEKEEPING,
     SEAL: HOUSEKEEPING,
+    ESTIMATE: HOUSEKEEPING,
 }
 
 _BELL_SECONDS = 30

@@ -17,7 +17,15 @@ from rq.utils import now
 from tracker import log, queue
 from workers import heartbeat, wiring
 
-EVERY = {queue.INGEST: 5, queue.ATTRIBUTE: 5, queue.ACCRUE: 5, queue.APPROVE: 60, queue.PURGE: 3600, queue.SEAL: 5}
+EVERY = {
+    queue.INGEST: 5,
+    queue.ATTRIBUTE: 5,
+    queue.ACCRUE: 5,
+    queue.APPROVE: 60,
+    queue.PURGE: 3600,
+    queue.SEAL: 5,
+    queue.ESTIMATE: 60,
+}
 """How often, in seconds, each job is rung for, whether or not somebody else did."""
 
 

@@ -97,8 +97,7 @@ led AS (
 loose AS (
     SELECT k.id, k.visitor_id, k."at" AS moment, {clicked_at} AS second,
            {clicked_at} + CASE COALESCE(l.channel, p.channel)
-             WHEN 'influence' THEN :influence WHEN 'affiliate' THEN :affiliate ELSE :other END AS expires,
-           COALESCE(l.channel, p.channel) AS channel, l.partner_id, l.campaign_id, l.placement_id
+             WHEN 'influence' THEN :influence WHEN 'affiliate' THEN :affiliate ELSE :other END AS expires, k.link_id
     FROM clicks k
     JOIN links l ON l.id = k.link_id AND l.brand_id = k.brand_id
     JOIN partners p ON p.id = l.partner_id
@@ -115,37 +114,40 @@ bought AS (
     SELECT k.visitor_id, o.id, o.placed_at, o.customer
     FROM orders o JOIN order_clicks c ON c.order_id = o.id JOIN clicks k ON k.id = c.click_id
     WHERE o.brand_id = :brand AND o.placed_at >= :reach AND NOT o.test AND o.status IN ('pending', 'paid')
-      AND k.visitor_id IS NOT NULL AND k.brand_id = :brand
+      AND k.visitor_id IS NOT NULL
 ),
 marks AS (
-    SELECT visitor_id, id, moment, second, expires, 0 AS buys FROM loose
+    SELECT visitor_id, id, moment, second, expires, link_id, 0 AS buys FROM loose
     UNION ALL
-    SELECT visitor_id, id, moment, NULL, NULL, 1 FROM bought WHERE :cut = 1
+    SELECT visitor_id, id, moment, NULL, NULL, NULL, 1 FROM bought WHERE :cut = 1
 ),
 turns AS (
-    SELECT visitor_id, id, moment, second, expires, buys,
+    SELECT visitor_id, id, moment, second, expires, link_id, buys,
            SUM(buys) OVER (PARTITION BY visitor_id ORDER BY moment, buys, id ROWS UNBOUNDED PRECEDING) AS turn
     FROM marks
 ),
 starts AS (
-    SELECT visitor_id, id, moment, second, expires, turn, CASE WHEN second <= MAX(expires) OVER (
+    SELECT visitor_id, id, moment, second, expires, link_id, turn, CASE WHEN second <= MAX(expires) OVER (
              PARTITION BY visitor_id, turn ORDER BY moment, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
            ) THEN 0 ELSE 1 END AS starts
     FROM turns WHERE buys = 0
 ),
 runs AS (
-    SELECT visitor_id, id, second, expires,
+    SELECT visitor_id, id, moment, second, expires, link_id,
            CAST(SUM(starts) OVER (ORDER BY visitor_id, turn, moment, id ROWS UNBOUNDED PRECEDING) AS BIGINT) AS run
     FROM starts
 ),
-lost AS (
-    SELECT run, visitor_id, MAX(second) AS second FROM runs
-    GROUP BY run, visitor_id HAVING MAX(expires) >= :since_second AND MAX(expires) < :until_second
+closed AS (
+    SELECT run, visitor_id, id, moment, expires, link_id, MAX(second) OVER (PARTITION BY run) AS ended,
+           MAX(expires) OVER (PARTITION BY run) AS closes
+    FROM runs
 ),
 unsold AS (
-    SELECT r.run, ROW_NUMBER() OVER (PARTITION BY r.run ORDER BY l.moment DESC, l.id DESC) - 1 AS position,
-           l.channel, l.partner_id, l.campaign_id, l.placement_id
-    FROM runs r JOIN lost e ON e.run = r.run AND r.expires >= e.second JOIN loose l ON l.id = r.id
+    SELECT c.run, c.visitor_id,
+           ROW_NUMBER() OVER (PARTITION BY c.run ORDER BY c.moment DESC, c.id DESC) - 1 AS position,
+           COALESCE(l.channel, p.channel) AS channel, l.partner_id, l.campaign_id, l.placement_id
+    FROM closed c JOIN links l ON l.id = c.link_id JOIN partners p ON p.id = l.partner_id
+    WHERE c.closes >= :since_second AND c.closes < :until_second AND c.expires >= c.ended
 ),
 known AS (
     SELECT visitor_id, MIN(customer) AS customer FROM bought WHERE customer IS NOT NULL GROUP BY visitor_id
@@ -179,7 +181,7 @@ became AS (
     SELECT journey, customer, 1 AS sale, value, lag FROM sales
     UNION ALL
     SELECT -e.run, COALESCE(k.customer, CAST(e.visitor_id AS VARCHAR)), 0, 0, 0
-    FROM lost e LEFT JOIN known k ON k.visitor_id = e.visitor_id
+    FROM unsold e LEFT JOIN known k ON k.visitor_id = e.visitor_id WHERE e.position = 0
 ),
 ended AS (
     SELECT w.piece AS path, b.customer, b.sale, b.value, b.lag
