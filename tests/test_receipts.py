@@ -129,7 +129,9 @@ def _texts(value: Any) -> list[str]:
 def test_a_partner_sees_his_own_part_whole_and_no_other_by_name(
     found: list[Candidate], rules: Rules, partner: int
 ) -> None:
-    found = [replace(one, partner_id=f"partner {one.partner_id}", link_id=f"link {one.id}") for one in found]
+    found = [
+        replace(one, partner_id=f"partner {one.partner_id}", link_id=f"link {one.partner_id} {one.id}") for one in found
+    ]
     partner_id, body = f"partner {partner:032x}", drawn(found, rules)
     seen = for_partner(body, partner_id)
     if seen is None:
@@ -151,7 +153,7 @@ def test_the_partners_view_of_a_real_order(world: World) -> None:
     order = world.order(clicks=[world.click(world.alice_link, days=3, visitor="v")], codes=["BOB5", "TYPED"])
     world.attribute()
     with world.ledger.session() as session:
-        seen = _orders.receipt_for_partner(session, world.brand, order, world.alice)
+        seen: Any = _orders.receipt_for_partner(session, world.brand, order, world.alice)
         with pytest.raises(NotFound):
             _orders.receipt_for_partner(session, world.brand, order, world.partner("Carol"))
     said = json.dumps(seen)
@@ -167,7 +169,7 @@ def test_the_page_and_the_api_tell_versions_causes_and_seals(world: World) -> No
     world.change(order, net=5000, goods=5000, total=5000)
     world.attribute()
     with world.ledger.session() as session:
-        found = _orders.receipt(session, world.brand, order)
+        found: Any = _orders.receipt(session, world.brand, order)
     assert found["version"] == 2
     assert [(one["version"], one["cause"], one["seal"]) for one in found["history"]] == [
         (2, "order", None), (1, "order", None)

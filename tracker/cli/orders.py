@@ -43,7 +43,7 @@ def register(root: click.Group) -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many, the latest ones.")
 @json_option
 @click.pass_context
-def orders(context: click.Context, brand: str | None, as_json: bool, limit: int | None, **options: Any) -> None:
+def orders(context: click.Context, /, brand: str | None, as_json: bool, limit: int | None, **options: Any) -> None:
     """List a brand's orders with their credits, the latest first; or do one of the below."""
     if context.invoked_subcommand is not None:
         return

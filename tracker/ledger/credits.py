@@ -226,7 +226,8 @@ def _sets_of(body: Mapping[str, Any]) -> dict[str, tuple[Any, Stamp]]:
 
 
 def _owes_otherwise(one: Conclusion, stands: Standing) -> bool:
-    return owed_by(one.receipt) != (owed_by(stands.body) if stands.body is not None else None)
+    owed = None if stands.body is None else owed_by(stands.body)
+    return bool(owed_by(one.receipt) != owed)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from tracker.ledger.bulk import insert_rows
 from tracker.ledger.database import among, is_postgresql
 from tracker.ledger.tables import Credit, CreditSet, Receipt, Seal
 
+Found = Row[*tuple[Any, ...]]
+
 _PAGE = 500
 
 # Receipts of transactions that overlapped may become visible out of the order of their dates, by no more than this.
@@ -86,7 +88,7 @@ def count_unsealed(session: Session, brand_id: str) -> int:
     return session.execute(query).scalar_one()
 
 
-def of_order(session: Session, order_id: str) -> dict[int, Row[Any]]:
+def of_order(session: Session, order_id: str) -> dict[int, Found]:
     """The links of the order's receipts, by version: number, hash, sealed_at."""
     query = select(Seal.version, Seal.number, Seal.hash, Seal.sealed_at).where(Seal.order_id == order_id)
     return {row.version: row for row in session.execute(query)}
@@ -160,7 +162,7 @@ def audit(session: Session, brand_id: str, *, noted: str | None = None) -> Audit
     return Audit(end.number, count_unsealed(session, brand_id), end, found)
 
 
-def _links(session: Session, brand_id: str) -> Iterator[tuple[Row[Any], str | None]]:
+def _links(session: Session, brand_id: str) -> Iterator[tuple[Found, str | None]]:
     """The links in order, each with its receipt (None where it is gone) and the digest of the version before it."""
     number = 0
     while page := session.execute(_page(brand_id, number)).all():
@@ -194,7 +196,7 @@ def _digests(session: Session, order_ids: list[str]) -> dict[tuple[str, int], st
     return {(row.order_id, row.version): row.digest for row in session.execute(query)} if order_ids else {}
 
 
-def _differs(row: Row[Any], before: str | None, previous: Head) -> str | None:
+def _differs(row: Found, before: str | None, previous: Head) -> str | None:
     """What is wrong with a link, or None."""
     if row.number != previous.number + 1:
         return f"link {previous.number + 1} is missing"

@@ -28,6 +28,7 @@ FROM_THE_START = "0" * 32
 _NO_SYNC = {"synchronize_session": False}
 _UNDATED = "UTC"  # the days of clicks that belong to no brand
 
+Found = Row[*tuple[Any, ...]]
 Judge = Callable[[str], Verdict]
 Visit = tuple[str, date, str]
 """A link, a day of its brand, a visitor hash."""
@@ -88,7 +89,7 @@ _COLUMNS = (
 )
 
 
-def _verdict(row: Row[Any], judge: Judge) -> Verdict:
+def _verdict(row: Found, judge: Judge) -> Verdict:
     return HIDDEN_LOAD if row.reason == HIDDEN_LOAD.reason else judge(row.text or "")
 
 
@@ -100,7 +101,7 @@ def _write(
     session: Session,
     ids: Sequence[str],
     verdicts: Mapping[str, Verdict],
-    changed: Iterable[Row[Any]],
+    changed: Iterable[Found],
     version: int,
 ) -> None:
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -117,7 +118,7 @@ def _write(
 # --- the roll-ups -----------------------------------------------------------------------------------------------------
 
 
-def _count_hours(session: Session, turned: Iterable[Row[Any]], verdicts: Mapping[str, Verdict]) -> None:
+def _count_hours(session: Session, turned: Iterable[Found], verdicts: Mapping[str, Verdict]) -> None:
     """Each link's hours gain or lose as many people as turned: clicks that come in meanwhile count for themselves."""
     gained: Counter[tuple[str, datetime]] = Counter()
     for row in turned:
@@ -129,7 +130,7 @@ def _count_hours(session: Session, turned: Iterable[Row[Any]], verdicts: Mapping
         session.execute(counting.values(human=LinkHour.human + by), execution_options=_NO_SYNC)
 
 
-def _visits(session: Session, turned: Sequence[Row[Any]]) -> dict[str, Visit]:
+def _visits(session: Session, turned: Sequence[Found]) -> dict[str, Visit]:
     """By click id the visit that each turned click was part of, where we can tell visitors apart."""
     zones = _zones(session, {row.brand_id for row in turned if row.brand_id})
     return {
@@ -181,6 +182,6 @@ def _zones(session: Session, brand_ids: Collection[str]) -> dict[str, ZoneInfo]:
     return {row.id: ZoneInfo(row.time_zone) for row in found}
 
 
-def _day(row: Row[Any], zones: Mapping[str, ZoneInfo]) -> date:
+def _day(row: Found, zones: Mapping[str, ZoneInfo]) -> date:
     day: date = row.at.astimezone(zones.get(row.brand_id) or ZoneInfo(_UNDATED)).date()
     return day

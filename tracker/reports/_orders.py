@@ -129,7 +129,7 @@ def _history(session: Session, order_id: str) -> list[Row]:
     ]
 
 
-def _seal(found: RowOfSql[Any] | None) -> Row | None:
+def _seal(found: RowOfSql[*tuple[Any, ...]] | None) -> Row | None:
     if found is None:
         return None
     return {"number": found.number, "hash": found.hash, "sealed_at": found.sealed_at.isoformat()}
