@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain import codes, metrics
@@ -93,7 +94,7 @@ def _uses(session: Session, scope: Scope) -> list[_Use]:
         .subquery()
     )
     keys = list(each.c)[: len(by)]
-    query = select(*keys, func.count(), func.sum(each.c.net)).group_by(*keys)
+    query: Select[*tuple[Any, ...]] = select(*keys, func.count(), func.sum(each.c.net)).group_by(*keys)
     return [
         _Use(text, partner, currency, _figures(clicked, leaked, orders, int(revenue)))
         for text, partner, currency, clicked, leaked, orders, revenue in session.execute(query)
