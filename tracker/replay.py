@@ -95,10 +95,10 @@ def _compare(session: Session, orders: Sequence[Found], rules: Rules, comparison
 def _outcome(case: journeys.Case, rules: Rules) -> Outcome:
     """What these rules make of an order. Pure."""
     journey = judge(case.sale, case.candidates, rules)
-    own = rules.under(journey.campaign_id)
-    model = _rules_that_pay().get(own.paying_model)
-    credits = credit(journey, case.bill.net, model.weights, own) if model else ()
-    return Outcome(own.paying_model, journey, shares_of(journey, credits))
+    paying = rules.under(journey.campaign_id).paying_model
+    model = _rules_that_pay().get(paying)
+    credits = credit(journey, case.bill.net, model.weights, rules) if model else ()
+    return Outcome(paying, journey, shares_of(journey, credits))
 
 
 @cache
