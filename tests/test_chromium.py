@@ -31,6 +31,7 @@ PAGES = (
     "/reports/models",
     "/reports/days",
     "/reports/owed",
+    "/estimates",
     "/orders",
     "/terms",
     "/system",

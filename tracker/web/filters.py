@@ -62,7 +62,7 @@ def register(app: Flask, wiring: Wiring) -> None:
     """Languages by the reader's own preference, and the filters that templates use."""
     folder = str(Path(__file__).parent.parent / "translations")
     Babel(app, default_translation_directories=folder, locale_selector=language)
-    filters = (money, decimal_money, percent, integer, day, moment, clock, word, cell, age, size)
+    filters = (money, decimal_money, percent, integer, number, day, moment, clock, word, cell, age, size)
     app.jinja_env.filters.update({function.__name__: function for function in filters})
     app.jinja_env.globals["language"] = language
 

@@ -33,13 +33,14 @@ _PACKAGE = Path(__file__).parent.parent
 _KEPT = ("brand", "from", "to", "model")  # what a link from page to page carries on
 _ORDERS_A_PAGE = 50
 OVERVIEW, TERMS, ORDERS, RULES, SYSTEM = "Overview", "Terms", "Orders", "Rules", "System"
+ESTIMATES = "Models compared"
 _CONNECT, _PROMOTE, _SHARE, _TRY = (
     "Connect a shop: its orders come by webhook.",
     "Add a partner: an influencer or an affiliate.",
     "Give the partner a link to share.",
     "Open the link once: the click shows here within seconds.",
 )
-SENTENCES = (OVERVIEW, TERMS, ORDERS, RULES, SYSTEM, _CONNECT, _PROMOTE, _SHARE, _TRY)
+SENTENCES = (OVERVIEW, ESTIMATES, TERMS, ORDERS, RULES, SYSTEM, _CONNECT, _PROMOTE, _SHARE, _TRY)
 _BRIEF = ("partner", "channel", "revenue", "orders", "opened", "assisted", "closed", "clicks", "cvr")
 
 
@@ -261,6 +262,7 @@ def _menu() -> list[Entry]:
     return [
         _entry(OVERVIEW, to("pages.overview")),
         *(_entry(title, to("pages.report", name=name)) for name, title in reports.items()),
+        _entry(ESTIMATES, to("estimates.show")),
         _entry(ORDERS, to("pages.orders")),
         _entry(TERMS, to("terms.show")),
         _entry(RULES, to("rules.overview")),
