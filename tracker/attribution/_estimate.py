@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -88,10 +89,29 @@ def _answers(
         quick = getattr(model, "QUICK", {})
         try:
             again = uncertainty.prepare(model, paths, {**asked, **quick})
-            answers[model.NAME] = (model.over(paths, asked) if quick else again(paths), again)
+            shares = model.over(paths, asked) if quick else again(paths)
+            answers[model.NAME] = shares, (_about(shares, again(paths), again) if quick else again)
         except ValueError as error:
             refusals[model.NAME] = _cannot(model.NAME, error)
     return answers
+
+
+def _about(shares: Shares, rough: Shares, again: uncertainty.Again) -> uncertainty.Again:
+    """A rough model that varies about the shares of the fine one: what it misses, it misses in every replicate."""
+
+    def corrected(replica: Paths) -> Shares:
+        found = again(replica)
+        known = found.value is not None and shares.value is not None and rough.value is not None
+        return replace(
+            found,
+            conversions=found.conversions + (shares.conversions - rough.conversions),
+            value=found.value + (shares.value - rough.value) if known else None,  # type: ignore[operator]
+            baseline_conversions=found.baseline_conversions
+            + (shares.baseline_conversions - rough.baseline_conversions),
+            baseline_value=found.baseline_value + (shares.baseline_value - rough.baseline_value),
+        )
+
+    return corrected
 
 
 def _cannot(name: str, error: ValueError) -> Refusal:

@@ -7,7 +7,7 @@ credibility that the spread between the sets deserves (Bühlmann and Straub 1970
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,16 @@ class _Worth:
     errors: Figures | None = None
 
 
-_Game = Callable[[Figures, Figures, float], _Worth]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stake:
+    """What journeys brought, by set, and κ: conversions are one stake, their value is another."""
+
+    sums: Figures
+    shrinkage: float
+
+
+# Both stakes at once: who is within which coalition is the same for them. Journeys by set come first.
+_Game = Callable[[Figures, Sequence[_Stake]], list[_Worth]]
 
 
 def play(paths: Paths, settings: Mapping[str, str]) -> Played:
@@ -66,7 +75,7 @@ def prepare(paths: Paths, settings: Mapping[str, str]) -> Callable[[Paths], Play
         drawn_value = drawn
         if squares is not None and shrinkage is None:
             drawn_value = credibility(journeys, value, squares)
-        orders, money = game(journeys, conversions, drawn), game(journeys, value, drawn_value)
+        orders, money = game(journeys, [_Stake(conversions, drawn), _Stake(value, drawn_value)])
         return _played(replica, players, orders, money, drawn)
 
     return played
@@ -90,11 +99,12 @@ def credibility(journeys: Figures, sums: Figures, squares: Figures) -> float:
     return within * spread / between if between > 0 else math.inf
 
 
-def rates(journeys: Figures, sums: Figures, total: float, overall: float, shrinkage: float) -> Figures:
-    """(y + κ ȳ)/(n + κ) for coalitions of n journeys, 0 for those that no journey is within."""
-    seen = journeys > 0
-    counted = np.where(seen, journeys, 1.0)
-    trust = 1 / (1 + shrinkage / counted)
+def rates(within: Figures, sums: Figures, journeys: Figures, stake: _Stake) -> Figures:
+    """(y + κ ȳ)/(n + κ) for coalitions of n journeys that brought y, 0 for those that no journey is within."""
+    overall = float(stake.sums.sum()) / max(float(journeys.sum()), 1.0)
+    seen = within > 0
+    counted = np.where(seen, within, 1.0)
+    trust = 1 / (1 + stake.shrinkage / counted)
     return np.where(seen, trust * sums / counted + (1 - trust) * overall, 0.0)
 
 
@@ -132,12 +142,13 @@ def _game(sets: _sets.Sets, members: Indices, players: int, settings: Mapping[st
 def _exact(sets: _sets.Sets, members: Indices, players: int) -> _Game:
     coalitions = _sets.totals(sets.rows, np.ldexp(1.0, members), len(sets)).astype(np.int64)
 
-    def game(journeys: Figures, sums: Figures, shrinkage: float) -> _Worth:
-        total = float(journeys.sum())
+    def game(journeys: Figures, stakes: Sequence[_Stake]) -> list[_Worth]:
         within = zeta(_sets.totals(coalitions, journeys, 1 << players))
-        worth = zeta(_sets.totals(coalitions, sums, 1 << players))
-        worths = rates(within, worth, total, float(sums.sum()) / max(total, 1.0), shrinkage)
-        return _Worth(shapley(worths), float(worths[0]))
+        found = []
+        for stake in stakes:
+            worths = rates(within, zeta(_sets.totals(coalitions, stake.sums, 1 << players)), journeys, stake)
+            found.append(_Worth(shapley(worths), float(worths[0])))
+        return found
 
     return game
 
@@ -177,24 +188,28 @@ def _sampled(sets: _sets.Sets, members: Indices, players: int, pairs: int, seed:
     some = np.bincount(sets.rows, minlength=len(sets)) > 0
     starts = np.searchsorted(sets.rows, np.flatnonzero(some))
 
-    def game(journeys: Figures, sums: Figures, shrinkage: float) -> _Worth:
+    def completed(ranks: NDArray[Any]) -> Indices:
+        """After how many players each set is complete: with the last of its members."""
+        complete = np.zeros(len(sets), dtype=np.int64)
+        complete[some] = np.maximum.reduceat(ranks[members], starts) + 1
+        return complete
+
+    def gained(complete: Indices, journeys: Figures, stake: _Stake) -> Figures:
+        """v of nobody, then what each player adds on joining (N + 1)."""
+        within = _sets.totals(complete, journeys, players + 1).cumsum()
+        sums = _sets.totals(complete, stake.sums, players + 1).cumsum()
+        return np.diff(rates(within, sums, journeys, stake), prepend=0.0)
+
+    def game(journeys: Figures, stakes: Sequence[_Stake]) -> list[_Worth]:
         dice = np.random.default_rng(seed)
-        total = float(journeys.sum())
-        overall = float(sums.sum()) / max(total, 1.0)
-
-        def along(ranks: NDArray[Any]) -> Figures:
-            """v of the first 0, 1, … N players (N + 1): a set is complete with the last of its members."""
-            complete = np.zeros(len(sets), dtype=np.int64)
-            complete[some] = np.maximum.reduceat(ranks[members], starts) + 1
-            within = _sets.totals(complete, journeys, players + 1).cumsum()
-            return rates(within, _sets.totals(complete, sums, players + 1).cumsum(), total, overall, shrinkage)
-
-        gains, nobody = np.empty((pairs, players)), 0.0
+        gains = np.zeros((len(stakes), pairs, players + 1))
         for pair in range(pairs):
-            ranks = dice.permutation(players)
-            forth, back = along(ranks), along(players - 1 - ranks)
-            gains[pair] = (np.diff(forth)[ranks] + np.diff(back)[players - 1 - ranks]) / 2
-            nobody = float(forth[0])
-        return _Worth(gains.mean(axis=0), nobody, gains.std(axis=0, ddof=1) / math.sqrt(pairs))
+            forth = dice.permutation(players)
+            for ranks in (forth, players - 1 - forth):
+                complete, places = completed(ranks), np.concatenate(([0], ranks + 1))
+                for number, stake in enumerate(stakes):
+                    gains[number, pair] += gained(complete, journeys, stake)[places] / 2
+        means, errors = gains.mean(axis=1), gains.std(axis=1, ddof=1) / math.sqrt(pairs)
+        return [_Worth(mean[1:], float(mean[0]), error[1:]) for mean, error in zip(means, errors, strict=True)]
 
     return game
