@@ -19,6 +19,7 @@ from tracker.attribution import (
     linear,
     markov,
     ordered_shapley,
+    participation,
     rate_shapley,
     shapley,
 )
@@ -71,7 +72,7 @@ def test_customers_with_several_journeys_are_drawn_with_all_of_them() -> None:
     assert set(np.unique(together.baseline_conversions % 4)) == {0}
 
 
-@pytest.mark.parametrize("model", [shapley, ordered_shapley, markov, rate_shapley, incremental])
+@pytest.mark.parametrize("model", [participation, shapley, ordered_shapley, markov, rate_shapley, incremental])
 def test_what_is_prepared_for_many_runs_is_the_model(model: Model) -> None:
     paths = WORLD.drawn(3000, 1)
     other = next(_uncertainty.replicas(paths, None, 1, 1))
@@ -182,6 +183,20 @@ def test_learned_models_say_so_when_there_is_too_little(orders: float, others: f
         "last_click": None,
     }
     assert all(one.names == () for one in found.values() if one.refusal)
+
+
+def test_a_game_that_is_sampled_has_the_intervals_of_the_exact_one_about_its_own_shares() -> None:
+    paths = market([0.2, 0.9, 0.0, 1.2, 0.5, 0.7]).drawn(20_000, 1)
+    models = cast("Sequence[Model]", [rate_shapley])
+    exact = estimate(paths, None, models=models, replicates=100).models[0]
+    rough = {"rate_shapley": {"exact_up_to": "2"}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rate_shapley, "QUICK", {"permutations": "60"})
+        sampled = estimate(paths, None, models=models, settings=rough, replicates=100).models[0]
+    for fine, quick in zip(exact.names, sampled.names, strict=True):
+        width = fine.conversions.high - fine.conversions.low
+        assert quick.conversions.low < quick.conversions.estimate < quick.conversions.high
+        assert quick.conversions.high - quick.conversions.low == pytest.approx(width, rel=0.35)
 
 
 def test_models_that_learn_from_a_difference_want_journeys_without_an_order() -> None:

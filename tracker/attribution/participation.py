@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -32,3 +32,11 @@ def over(paths: Paths, settings: Mapping[str, str]) -> Shares:
     paths = _columns.bringing(paths)
     owners, names = _columns.distinct(paths)
     return _columns.credited(paths, names, owners)
+
+
+def prepared(paths: Paths, settings: Mapping[str, str]) -> Callable[[Paths], Shares]:
+    """The model for other counts along the same paths."""
+    from tracker.attribution import _columns  # noqa: PLC0415  (crediting an order needs no arrays)
+
+    owners, names = _columns.distinct(paths)
+    return lambda replica: _columns.credited(replica, names, owners)
