@@ -29,7 +29,7 @@ from tracker.errors import BadInput, Conflict, NotFound
 from tracker.ledger import due, rules_due
 from tracker.ledger.database import open_database, sessions
 from tracker.ledger.rules import Book, add_version
-from tracker.ledger.tables import AttributionDue, OrderRow, RuleDraft, RulesDue, RuleSet
+from tracker.ledger.tables import AttributionDue, CreditSet, OrderRow, RuleDraft, RulesDue, RuleSet
 
 __all__ = ["environment", "tracker"]  # fixtures of the command line
 
@@ -222,8 +222,8 @@ def test_a_start_in_the_past_must_be_meant_and_then_credits_what_was_sold_since_
     assert waiting == {sold[8]: ("rules", True), sold[3]: ("rules", True)}
     world.attribute()
     assert {days: version_of(world, order) for days, order in sold.items()} == {12: 1, 8: 2, 3: 2}
-    paying = {days: world.receipt(order)["rule_set"]["settings"]["paying_model"] for days, order in sold.items()}
-    assert paying == {12: "last_click", 8: "first_click", 3: "first_click"}
+    paying = {row["order_id"]: row["model"] for row in world.all(CreditSet) if row["paying"]}
+    assert paying == {sold[12]: "last_click", sold[8]: "first_click", sold[3]: "first_click"}
     assert world.all(RulesDue) == []
 
 

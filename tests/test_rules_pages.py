@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
 
 from tests.conftest import Ledger
 from tests.desk import Desk, opened_desk, settings_of
@@ -149,13 +150,13 @@ def test_saving_the_form_as_it_stands_changes_nothing_whatever_the_draft_says(de
             assert _rule_form.lines(saved, campaigns)
 
 
-def _filled(settings: dict[str, object], campaigns: dict[str, str]) -> _rule_form.MultiDict[str, str]:
+def _filled(settings: dict[str, object], campaigns: dict[str, str]) -> MultiDict[str, str]:
     pairs = []
     for group in _rule_form.groups(settings, campaigns):
         for entry in (*group.entries, *group.further):
             values = sorted(entry.chosen) if entry.shape == "checks" else [entry.value]
             pairs += [(entry.name, value) for value in values]
-    return _rule_form.MultiDict(pairs)
+    return MultiDict(pairs)
 
 
 def test_a_draft_is_dropped_and_one_of_another_brand_is_not_there(desk: Desk, world: World) -> None:
