@@ -25,7 +25,7 @@ from tracker.ledger.tables import Estimate
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 3, 30)
 WANTED = Wanted(BRAND, Level.CHANNEL, FIRST, LAST)
-ANSWER = {"models": []}
+ANSWER: dict[str, Any] = {"models": []}
 
 
 @pytest.fixture
@@ -121,7 +121,11 @@ def test_an_error_of_ours_is_kept_with_the_estimate_and_stops_nobody_else(
 ) -> None:
     with filled.writing() as session:
         ask(session, WANTED, END)
-    monkeypatch.setattr(estimates, "compute", lambda *_: {}["x"])
+
+    def break_down(*_: object) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr(estimates, "compute", break_down)
     assert estimates.work_on_next(filled.session, END, END)
     found, result, error = state(filled, WANTED)
     assert (found, result) == (State.FAILED, None)
@@ -252,10 +256,9 @@ def _figure(estimate: float) -> dict[str, float]:
 
 
 def test_the_command_line_prints_the_same_now(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    import tracker.cli._shared as shared  # noqa: PLC0415
     from tracker.cli import estimate  # noqa: PLC0415
 
-    monkeypatch.setattr(shared.wiring, "build", lambda: desk.wiring)
+    monkeypatch.setattr("tracker.wiring.build", lambda: desk.wiring)
     if "estimate" not in tracker.commands:
         estimate.register(tracker)
     run = ["estimate", "--from", str(FIRST), "--to", str(LAST)]

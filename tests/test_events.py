@@ -43,14 +43,14 @@ def slow(rows: Iterable[Event]) -> Counter[Journey]:
     for theirs in of_user.values():
         since: list[Event] = []
         ends: list[Event | None] = [*theirs, None]
-        for row in ends:
-            if row is not None and row[3] is None:
-                since.append(row)
+        for end in ends:
+            if end is not None and end[3] is None:
+                since.append(end)
                 continue
-            led = [click for click in since if row is not None and row[1] - click[1] <= WINDOW]
+            led = [click for click in since if end is not None and end[1] - click[1] <= WINDOW]
             found.update(lost([click for click in since if click not in led]))
-            if led and row is not None:
-                found[journey(led, row[1], row[3])] += 1
+            if led and end is not None:
+                found[journey(led, end[1], end[3])] += 1
             since = []
     return found
 

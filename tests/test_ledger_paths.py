@@ -71,7 +71,7 @@ class Slow:
             case Level.GROUP:
                 return f"{channel}/{partner['kind']}"
             case Level.NETWORK:
-                return self.networks.get(placement, "")
+                return str(self.networks.get(placement, ""))
             case _:
                 return str(touch["campaign_id" if self.question.level is Level.CAMPAIGN else "placement_id"] or "")
 
