@@ -40,6 +40,7 @@ from tests.conftest import Ledger
 from tests.given import World
 from tracker import pipeline
 from tracker.catalog import Desk, campaigns, commissions, payouts, terms
+from tracker.domain.codes import normal
 from tracker.domain.ids import derived_id
 from tracker.domain.money import minor_units
 from tracker.domain.orders import (
@@ -173,11 +174,18 @@ class Storyteller:
             if said.get("again"):  # whoever owned it until now owns it no longer
                 session.execute(
                     update(CodeOwner)
-                    .where(CodeOwner.code_id == derived_id(self.world.brand, "code", said["code"].lower()))
+                    .where(CodeOwner.code_id == self._code_id(said["code"]))
                     .values(valid_to=since or self.now)
                 )
         begin = since or (self.now if said.get("again") else DAY_ZERO - timedelta(days=400))
         self.world.code(said["code"], owner, since=begin, until=until)
+        if "campaign" in said:
+            with self.ledger.writing() as session:
+                session.execute(
+                    update(CodeOwner)
+                    .where(CodeOwner.partner_id == owner, CodeOwner.code_id == self._code_id(said["code"]))
+                    .values(campaign_id=self.campaigns[said["campaign"]])
+                )
 
     def rule(self, said: Mapping[str, str]) -> None:
         with self.ledger.session() as session:
@@ -369,6 +377,9 @@ class Storyteller:
     def _order_id(self, order: str) -> str:
         return orders.order_id(self.world.shop, self.told[order].external_id)
 
+    def _code_id(self, code: str) -> str:
+        return derived_id(self.world.brand, "code", normal(code))
+
     def _click_id(self, name: str) -> str:
         return derived_id(self.world.name, "story", name)
 
@@ -402,9 +413,8 @@ SENTENCES: dict[str, dict[str, Action]] = {
         r"(?P<name>\w+): (?P<partner>\w+)(?: as (?P<channel>\w+))?(?: in (?P<campaign>\w+))?": Storyteller.link,
     },
     "codes": {
-        rf"(?P<code>\w+): (?P<partner>\w+)(?: from (?P<since>{_SOME_DAY}))?(?: until (?P<until>{_SOME_DAY}))?": (
-            Storyteller.code
-        )
+        r"(?P<code>\w+): (?P<partner>\w+)(?: in (?P<campaign>\w+))?"
+        rf"(?: from (?P<since>{_SOME_DAY}))?(?: until (?P<until>{_SOME_DAY}))?": Storyteller.code,
     },
     "rules": {_SETTING: Storyteller.rule, r"as (?P<preset>\w+)": Storyteller.preset},
     "terms": {_TERMS: Storyteller.terms},

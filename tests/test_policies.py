@@ -180,6 +180,13 @@ def test_a_closer_whose_channel_earns_nothing_governs_nothing() -> None:
     assert judge(SALE, [candidate(1, DAY, 1, of=8), mailed], under(7, paying_model="linear")).campaign_id is None
 
 
+def test_a_code_that_does_not_count_governs_nothing() -> None:
+    rules = replace(under(7, paying_model="first_click"), code_policy=CodePolicy.IF_INVOLVED)
+    found = [candidate(1, DAY, 1), candidate(2, HOUR, 3), candidate(9, 0, 2, code=True, of=7)]
+    assert judge(SALE, found, rules).campaign_id is None
+    assert paid(found, rules) == {"Carol": 1000}
+
+
 # --- the policy of a code ---------------------------------------------------------------------------------------------
 
 HIS_CODE = candidate(9, 0, 2, code=True)
@@ -208,6 +215,12 @@ def test_a_code_that_does_not_count_leaves_the_sale_to_the_others() -> None:
     found = [candidate(1, DAY, 1), HIS_CODE]
     rules = Rules(code_policy=CodePolicy.IF_INVOLVED)
     assert told(found, rules) == [("Alice", "earns"), ("Bob", "code_owner_not_involved")]
+    assert judge(SALE, found, rules).rule is Rule.SOLE_PARTNER
+
+
+def test_the_policy_of_a_code_is_its_own_however_it_is_spelled() -> None:
+    rules = Rules.from_json(1, {"code_policies": {" Alice10": "if_winner"}})
+    assert rules.code_policies == {"alice10": CodePolicy.IF_WINNER}
 
 
 def test_a_code_that_does_not_count_adds_nothing_to_its_owners_click() -> None:
@@ -347,6 +360,33 @@ def test_protection_is_from_clicks_and_a_code_alone_is_none() -> None:
     assert told([candidate(1, DAY, 1), code], PROTECTED) == [("Alice", "code_of_another_partner"), ("Bob", "earns")]
 
 
+def late_with_code(rules: Rules) -> str:
+    """What becomes of a coupon site whose code was used after a late click there, beside influence."""
+    code = replace(HIS_CODE, partner_kind="coupon")
+    return told([candidate(1, DAY, 1, evidence=VISITOR), candidate(2, 5, 2, kind="coupon"), code], rules)[1][1]
+
+
+def test_a_used_code_that_needs_no_click_is_not_lost_by_a_late_one() -> None:
+    assert late_with_code(PROTECTED) == "earns"
+    assert late_with_code(replace(PROTECTED, between_partners=SHARED)) == "earns"
+    first = replace(hierarchy("code", "visitor", "click_id", "customer"), channel_policy=PROTECTED.channel_policy)
+    assert late_with_code(first) == "earns"
+
+
+def test_a_late_click_carries_no_code_that_would_not_earn_without_it() -> None:
+    assert late_with_code(replace(PROTECTED, between_partners=BetweenPartners.CLICK_WINS)) == "influence_is_protected"
+    assert late_with_code(replace(PROTECTED, code_policy=CodePolicy.IF_INVOLVED)) == "influence_is_protected"
+    last = replace(hierarchy("visitor", "click_id", "customer", "code"), channel_policy=PROTECTED.channel_policy)
+    assert late_with_code(last) == "influence_is_protected"
+
+
+@pytest.mark.parametrize("between", [BetweenPartners.CODE_WINS, BetweenPartners.CLICK_WINS, SHARED])
+def test_influence_is_protected_by_a_code_as_by_a_click(between: BetweenPartners) -> None:
+    found = [candidate(1, 5, 2, kind="coupon"), candidate(9, 0, 1, code=True)]
+    journey = told(found, replace(PROTECTED, between_partners=between))
+    assert journey == [("Bob", "influence_is_protected"), ("Alice", "earns")]
+
+
 # --- new and returning customers --------------------------------------------------------------------------------------
 
 
@@ -374,6 +414,25 @@ def test_where_only_such_a_channel_had_a_hand_nobody_earns() -> None:
         replace(SALE, customer_is_new=False), [candidate(1, DAY, 2)], Rules(customers={"affiliate": Customers.NEW})
     )
     assert (journey.earning, journey.rule) == ((), Rule.KIND_OF_CUSTOMER)
+
+
+RETURNING = replace(SALE, customer_is_new=False)
+
+
+@pytest.mark.parametrize("several", SeveralCodes)
+def test_a_code_that_cannot_earn_from_the_customer_makes_no_other_give_way(several: SeveralCodes) -> None:
+    for channel, loser in (("affiliate", "Bob"), ("influence", "Alice")):
+        rules = Rules(several_codes=several, customers={channel: Customers.NEW})
+        for codes in (CODES[:2], [replace(code, rank=-code.rank) for code in CODES[:2]]):
+            why = dict(told(codes, rules, RETURNING))
+            assert why.pop(loser) == "only_new_customers"
+            assert [*why.values()] == ["earns"]
+
+
+def test_a_code_whose_campaign_takes_every_customer_may_earn_from_each() -> None:
+    rules = replace(under(7, customers={}), customers={"affiliate": Customers.NEW})
+    codes = [candidate(1, 0, 2, code=True, of=7), candidate(2, 0, 1, code=True)]
+    assert told(codes, rules, RETURNING) == [("Alice", "another_code_came_first"), ("Bob", "earns")]
 
 
 # --- repeated clicks --------------------------------------------------------------------------------------------------
@@ -565,6 +624,13 @@ def test_a_preset_over_another_leaves_nothing_of_it_and_all_that_is_the_brands()
 def test_a_setting_that_cannot_be_says_what_is_wanted(settings: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Rules.from_json(1, settings)
+
+
+@pytest.mark.parametrize("share", ["0.123456789", "0.999999999", "1/999999999", "1", "0"])
+def test_a_share_that_is_taken_can_be_read_again(share: str) -> None:
+    rules = Rules.from_json(1, {"closer_shares": {"coupon": share}})
+    assert rules.closer_shares == {"coupon": Fraction(share)}
+    assert Rules.from_json(1, rules.to_json()) == rules
 
 
 def test_a_rule_set_stored_before_there_were_policies_means_what_it_meant() -> None:

@@ -10,7 +10,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-_SHARE = re.compile(r"[0-9]{1,9}(?:/[1-9][0-9]{0,8}|\.[0-9]{1,9})?")
+# Nine decimals are written back as a fraction whose denominator has ten digits.
+_SHARE = re.compile(r"[0-9]{1,9}(?:/[1-9][0-9]{0,9}|\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)

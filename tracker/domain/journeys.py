@@ -158,13 +158,14 @@ def judge(sale: Sale, candidates: Iterable[Candidate], rules: Rules) -> Journey:
     repeats = _repeats(found, lost, rules)
     clicks = [candidate for candidate in found if candidate.kind is Kind.CLICK and lost[candidate.key] is None]
     owned = sorted(_owned_codes(found), key=lambda candidate: (candidate.rank, candidate.id))
-    codes = count_codes(owned, clicks, rules)
+    is_new = sale.customer_is_new is not False
+    codes = count_codes(owned, clicks, rules, is_new=is_new)
     groups = _join(clicks, owned, codes.uncounted)
     pairs = sorted((_touchpoint(sale, group, repeats) for group in groups), key=lambda pair: pair[0])
     touches = [touch for _, touch in pairs]
     reason = _order_reason(sale, rules) or (Reason.CODE_UNEARNED if codes.unearned else None)
     campaign_id = governing(touches, codes, rules)
-    judged, rule = _decide(touches, codes, rules.under(campaign_id), reason, sale)
+    judged, rule = _decide(touches, codes, rules.under(campaign_id), reason, is_new=is_new)
     return Journey(tuple(judged), _findings(found, lost, groups, judged, codes.uncounted), rule, reason, campaign_id)
 
 
@@ -293,11 +294,11 @@ def _order_reason(sale: Sale, rules: Rules) -> Reason | None:
 
 
 def _decide(
-    touches: Sequence[Touchpoint], codes: Codes, rules: Rules, reason: Reason | None, sale: Sale
+    touches: Sequence[Touchpoint], codes: Codes, rules: Rules, reason: Reason | None, *, is_new: bool
 ) -> tuple[Sequence[Touchpoint], Rule]:
     if reason is not None:
         return [replace(touch, reason=reason) for touch in touches], Rule.ORDER_EARNS_NOTHING
-    return decide(touches, codes, rules, is_new=sale.customer_is_new is not False)
+    return decide(touches, codes, rules, is_new=is_new)
 
 
 def _findings(

@@ -1,7 +1,8 @@
 """Who may earn: of a journey's touchpoints each policy in turn takes some out, each with the reason.
 
 First whose codes count, then the kind of customer, then the channels, then the evidence. A policy that takes some out
-leaves others: only the channel, the kind of customer or a code that nobody earned can leave an order to nobody.
+leaves others: only the kind of customer, a channel that earns nothing or codes that do not count can leave an order to
+nobody.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tracker.domain.rules import (
     ChannelPolicy,
     CodePolicy,
     Customers,
+    Evidence,
     Rules,
     SeveralCodes,
     UnearnedCode,
@@ -38,10 +40,12 @@ _SECOND = timedelta(seconds=1)
 class Codes:
     """Whose codes count. `uncounted` says by normal form why an owned code does not.
 
-    `campaign_id` is that of the first that counts. `unearned`: the rules leave this sale to nobody.
+    `outright` are the owners of codes that count whoever clicked. `campaign_id` is that of the first that counts.
+    `unearned`: the rules leave this sale to nobody.
     """
 
     owners: frozenset[str] = frozenset()
+    outright: frozenset[str] = frozenset()
     uncounted: Mapping[str, Reason] = field(default_factory=dict)
     campaign_id: str | None = None
     unearned: bool = False
@@ -50,11 +54,12 @@ class Codes:
 NO_CODES = Codes()
 
 
-def count_codes(codes: Sequence[Candidate], clicks: Sequence[Candidate], rules: Rules) -> Codes:
+def count_codes(codes: Sequence[Candidate], clicks: Sequence[Candidate], rules: Rules, *, is_new: bool) -> Codes:
     """Which owned codes count, among those of an order in its own sequence, beside the clicks in time order.
 
-    A code that its policy leaves out makes no other give way. A sale with such a code is left to nobody, where the
-    rules say so, only if no other code counts.
+    A code that its policy leaves out makes no other give way, nor does one whose channel does not earn from this kind
+    of customer. A sale with a code that its policy leaves out is left to nobody, where the rules say so, only if no
+    other code counts.
     """
     if not codes:
         return NO_CODES
@@ -67,18 +72,48 @@ def count_codes(codes: Sequence[Candidate], clicks: Sequence[Candidate], rules: 
         reason is not Reason.CHANNEL_EARNS_NOTHING for reason in uncounted.values()
     )
     able = [code for code in codes if code.id not in uncounted]
+    unwanted = _from_other_customers(able, rules, is_new=is_new)
+    if len(unwanted) < len(able):
+        uncounted.update(unwanted)
+        able = [code for code in able if code.id not in unwanted]
     chosen, why_not = _chosen(able, rules.several_codes)
     owners = frozenset(code.partner_id for code in chosen if code.partner_id)
     uncounted.update({code.id: why_not for code in able if code.partner_id not in owners})
-    campaign = next((code.campaign_id for code in able if code.partner_id in owners), None)
-    return Codes(owners, uncounted, campaign, unearned and not owners)
+    counted = [code for code in able if code.partner_id in owners]
+    return Codes(
+        owners=owners,
+        outright=frozenset(code.partner_id or "" for code in counted if _policy(code, rules) is CodePolicy.ALWAYS),
+        uncounted=uncounted,
+        campaign_id=next((code.campaign_id for code in counted), None),
+        unearned=unearned and not owners,
+    )
+
+
+def _policy(code: Candidate, rules: Rules) -> CodePolicy:
+    return rules.code_policies.get(code.id, rules.code_policy)
+
+
+def _from_other_customers(codes: Sequence[Candidate], rules: Rules, *, is_new: bool) -> Mapping[str, Reason]:
+    """Codes whose channel does not earn from this kind of customer, under the campaign that each would bring along."""
+    return {
+        code.id: reason
+        for code in codes
+        if (reason := _unwanted(code.channel, rules.under(code.campaign_id), is_new=is_new)) is not None
+    }
+
+
+def _unwanted(channel: str, rules: Rules, *, is_new: bool) -> Reason | None:
+    """Why a channel earns nothing from this kind of customer, or None where it does."""
+    if is_new:
+        return Reason.ONLY_RETURNING_CUSTOMERS if rules.customers.get(channel) is Customers.RETURNING else None
+    return Reason.ONLY_NEW_CUSTOMERS if rules.customers.get(channel) is Customers.NEW else None
 
 
 def _uncounted(code: Candidate, clicks: Sequence[Candidate], rules: Rules) -> Reason | None:
     """Why the code does not count by itself: its channel, or its policy on what its owner did besides."""
     if code.channel not in EARNING_CHANNELS:
         return Reason.CHANNEL_EARNS_NOTHING
-    policy = rules.code_policies.get(code.id, rules.code_policy)
+    policy = _policy(code, rules)
     if policy is CodePolicy.ALWAYS:
         return None
     clickers = [click.partner_id for click in clicks if click.channel in EARNING_CHANNELS]
@@ -105,12 +140,12 @@ def _chosen(codes: Sequence[Candidate], several: SeveralCodes) -> tuple[Sequence
 def governing(touches: Sequence[Touchpoint], codes: Codes, rules: Rules) -> str | None:
     """The campaign whose own settings hold for the order, or None.
 
-    It is that of the code that counts, else that of the last touchpoint whose channel earns; None where that one has no
-    settings of its own.
+    It is that of the code that counts, else that of the last touchpoint whose channel earns and that is no code which
+    does not count; None where that one has no settings of its own.
     """
     if not rules.campaigns:
         return None
-    closer = next((touch for touch in reversed(touches) if touch.channel in EARNING_CHANNELS), None)
+    closer = next((touch for touch in reversed(touches) if _by_itself(touch, codes) is None), None)
     campaign_id = codes.campaign_id or (closer.campaign_id if closer else None)
     return campaign_id if campaign_id in rules.campaigns else None
 
@@ -121,7 +156,8 @@ def decide(
     """Touchpoints, in time order as they came, with why those that may not weigh do not, and the rule that decided."""
     lost = {place: reason for place, touch in enumerate(touches) if (reason := _by_itself(touch, codes)) is not None}
     partners = {touch.partner_id for touch in touches if touch.channel in EARNING_CHANNELS}
-    rule = Rule.SOLE_PARTNER if len(partners) == 1 else Rule.ALL_SHARE
+    alone = len({touch.partner_id for place, touch in enumerate(touches) if place not in lost}) == 1
+    rule = Rule.SOLE_PARTNER if alone else Rule.ALL_SHARE
     taken_out = False
     for policy in _policies(rules, several=len(partners) > 1):
         standing = [(place, touch) for place, touch in enumerate(touches) if place not in lost]
@@ -161,13 +197,11 @@ def _by_itself(touch: Touchpoint, codes: Codes) -> Reason | None:
 
 
 def _by_customer(standing: _Standing, order: _Order) -> _Verdict:
-    unwanted, reason = (
-        (Customers.RETURNING, Reason.ONLY_RETURNING_CUSTOMERS)
-        if order.is_new
-        else (Customers.NEW, Reason.ONLY_NEW_CUSTOMERS)
-    )
-    wanted = order.rules.customers
-    return Rule.KIND_OF_CUSTOMER, {place: reason for place, touch in standing if wanted.get(touch.channel) is unwanted}
+    return Rule.KIND_OF_CUSTOMER, {
+        place: reason
+        for place, touch in standing
+        if (reason := _unwanted(touch.channel, order.rules, is_new=order.is_new)) is not None
+    }
 
 
 def _by_channel(standing: _Standing, order: _Order) -> _Verdict:
@@ -176,7 +210,7 @@ def _by_channel(standing: _Standing, order: _Order) -> _Verdict:
         return _NO_VERDICT
     rule, reason = _CHANNEL_RULES[policy]
     if policy is ChannelPolicy.INFLUENCE_PROTECTED:
-        return rule, {place: reason for place, touch in standing if _is_late(touch, order.rules)}
+        return rule, {place: reason for place, touch in standing if _is_late(touch, order)}
     winner = {
         ChannelPolicy.LAST_CHANNEL_WINS: standing[-1][1].channel,
         ChannelPolicy.FIRST_CHANNEL_WINS: standing[0][1].channel,
@@ -192,17 +226,26 @@ _CHANNEL_RULES = {
 }
 
 
-def _is_late(touch: Touchpoint, rules: Rules) -> bool:
+def _is_late(touch: Touchpoint, order: _Order) -> bool:
     """An affiliate's click of a kind from which influence is protected, in whole seconds, the boundary included.
 
-    A code alone is no click: whether it counts is the business of the rules on codes.
+    A code is no click: whether it counts is the business of the rules on codes, and what its owner would have without
+    the click is not lost by it.
     """
     return (
         touch.channel == Channel.AFFILIATE
         and touch.click_id is not None
-        and touch.partner_kind in rules.protected_from
-        and touch.age // _SECOND * _SECOND <= rules.protection
+        and touch.partner_kind in order.rules.protected_from
+        and touch.age // _SECOND * _SECOND <= order.rules.protection
+        and not (touch.code is not None and touch.partner_id in order.codes.outright and _code_stands(order.rules))
     )
+
+
+def _code_stands(rules: Rules) -> bool:
+    """Whether a code that counts may earn beside clicks of others, without one of its owner's."""
+    if rules.between_partners is BetweenPartners.HIERARCHY:
+        return Evidence.CODE in rules.precedence[0]
+    return rules.between_partners is not BetweenPartners.CLICK_WINS
 
 
 def _by_evidence(standing: _Standing, order: _Order) -> _Verdict:

@@ -49,7 +49,7 @@ _POLICY = (
 
 
 def _preset(name: str, title: str, sentence: str, source: str, **different: Any) -> Preset:
-    """What is not different is as in Rules: choosing one preset after another leaves nothing of the first."""
+    """What is not different is as in Rules: one preset after another leaves of the first only the windows it named."""
     usual = Rules().to_json(whole=True)
     return Preset(name, title, sentence, source, {**{key: usual[key] for key in _POLICY}, **different})
 

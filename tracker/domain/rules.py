@@ -15,6 +15,7 @@ from typing import Any
 from tracker.domain import _settings
 from tracker.domain._settings import Form
 from tracker.domain.catalog import Channel, PartnerKind
+from tracker.domain.codes import normal
 from tracker.domain.ids import is_id
 
 # Clocks of shops and trackers disagree: a click dated this much after its order may still have led to it.
@@ -192,7 +193,7 @@ _FORMS: Mapping[str, Form] = {
     "windows": _settings.by_word(_settings.seconds(LONGEST_WINDOW, least=1), each_is="window", named=_window_name),
     "several_codes": _settings.one_of(SeveralCodes),
     "code_policy": _settings.one_of(CodePolicy),
-    "code_policies": _settings.by_word(_settings.one_of(CodePolicy)),
+    "code_policies": _settings.by_word(_settings.one_of(CodePolicy), named=normal),
     "unearned_code": _settings.one_of(UnearnedCode),
     "throw_out": _settings.seconds(LONGEST_WINDOW),
     "since_previous_order": _settings.YES_OR_NO,
