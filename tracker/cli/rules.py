@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -39,8 +40,7 @@ def rules() -> None:
 def show(brand: str | None, as_json: bool) -> None:
     """Show the rules in force."""
     with _shared.reading(brand) as desk:
-        view = catalog_rules.current(desk)
-    _shared.show(view, as_json=as_json)
+        _show_current(desk, as_json=as_json)
 
 
 @rules.command("set")
@@ -65,8 +65,18 @@ def set_(
         **options,
     )
     with _shared.writing(brand) as desk:
-        view = catalog_rules.change(desk, wanted)
-    _shared.show(view, as_json=as_json)
+        catalog_rules.change(desk, wanted)
+        _show_current(desk, as_json=as_json)
+
+
+def _show_current(desk: Desk, *, as_json: bool) -> None:
+    """The rules in force: in words for a person."""
+    view = catalog_rules.current(desk)
+    if as_json:
+        _shared.show(view, as_json=True)
+        return
+    click.echo(f"version {view.version}, for orders placed since {_shared.text(view.effective_from.isoformat())}")
+    _print_settings(catalog_rules.rules_of(desk).to_json(whole=True))
 
 
 def _window(text: str) -> tuple[str, str | None]:
@@ -175,10 +185,13 @@ def _show_draft(view: drafts.DraftView, *, as_json: bool) -> None:
         _shared.show(view, as_json=True)
         return
     click.echo(f"{view.name}, begun as version {view.based_on}")
-    keys = rule_words.in_order(view.settings)
+    _print_settings(view.settings)
+
+
+def _print_settings(settings: Mapping[str, Any]) -> None:
     rows = [
-        [key, rule_words.written(key, value), rule_words.meaning(key, value)]
-        for key, value in ((key, view.settings[key]) for key in keys)
+        [key, rule_words.written(key, settings[key]), rule_words.meaning(key, settings[key])]
+        for key in rule_words.in_order(settings)
     ]
     _shared.print_table(("setting", "value", "meaning"), rows)
 
@@ -230,7 +243,12 @@ def publish(draft: str, brand: str | None, start: str | None, past: bool, as_jso
             desk = _shared.desk(built, session, brand)
             view = drafts.publish(desk, drafts.named(desk, draft), wanted)
         left = _take_over(built, desk.brand_id)
-    _shared.show(view, as_json=as_json)
+    if as_json:
+        _shared.show(view, as_json=True)
+    else:
+        click.echo(
+            f"version {view.version} holds for orders placed since {_shared.text(view.effective_from.isoformat())}"
+        )
     if left.due and not as_json:
         click.echo(f"{left.due} orders are being credited anew: see tracker rules progress")
 

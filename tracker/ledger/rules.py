@@ -80,8 +80,11 @@ def add_version(
 
 
 def first_rules() -> Rules:
-    """The rules of a new brand, every model's own settings included, so that later defaults change nothing."""
-    models = discover("tracker.attribution")
+    """The rules of a new brand, with every model's own settings, so that later defaults change nothing.
+
+    Models that credit no single order are no matter of rules.
+    """
+    models = {name: model for name, model in discover("tracker.attribution").items() if hasattr(model, "weights")}
     return Rules(models={name: dict(model.SETTINGS) for name, model in models.items() if model.SETTINGS})
 
 
