@@ -28,7 +28,7 @@ from tracker.domain import codes as promo_codes
 from tracker.domain.ids import derived_id
 from tracker.domain.money import decimal_string, minor_units
 from tracker.domain.orders import NET_FORMULA
-from tracker.ledger import due
+from tracker.ledger import due, orders
 from tracker.ledger.rules import ensure_rule_set, first_rules
 from tracker.ledger.tables import (
     Base,
@@ -164,10 +164,11 @@ class World:
         **ago: float,
     ) -> str:
         """An order, folded and due. The id."""
-        order_id, carried, used = self._id("order"), list(clicks), list(codes)
+        external_id, carried, used = self._id("order")[:12], list(clicks), list(codes)
+        order_id = orders.order_id(self.shop, external_id)
         placed_at, amount = at or before(**ago), minor_units(net, currency)
         with self.ledger.writing() as session:
-            _add(session, OrderRow, id=order_id, brand_id=self.brand, shop_id=self.shop, external_id=order_id[:12],
+            _add(session, OrderRow, id=order_id, brand_id=self.brand, shop_id=self.shop, external_id=external_id,
                  number="", status=status, test=test, currency=currency, total=amount, goods=amount, refunded=0,
                  net=amount, net_formula=NET_FORMULA, placed_at=placed_at, placed_day=placed_at.date(),
                  customer=customer, codes=used, click_ids=carried, folded_at=self.now,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from tests.conftest import Ledger
 from tests.given import NOON, World
 from tracker import cli
 from tracker.domain.chain import canonical, digest
-from tracker.ledger import seals
+from tracker.domain.orders import NET_FORMULA
+from tracker.ledger import due, orders, seals
 from tracker.ledger.tables import Credit, CreditSet, OrderRow, Receipt, Seal, Touch
 from tracker.settings import Settings
 from tracker.wiring import Wiring
@@ -207,10 +208,10 @@ def test_a_credit_that_is_not_its_receipts_is_named(world: World) -> None:
 
 
 def test_a_forger_who_seals_anew_is_still_caught_by_the_sum(small: World) -> None:
-    body = json.loads(json.dumps(small.all(Receipt)[0]["body"]))
+    drawn = next(row for row in small.all(Receipt) if len(row["body"]["journey"]) > 1)
+    body, order = json.loads(json.dumps(drawn["body"])), drawn["order_id"]
     body["journey"][1]["credits"]["last_click"]["amount"] = "9.99"
     forged = {"body": body, "digest": digest(canonical(body))}
-    order = small.all(Receipt)[0]["order_id"]
     change(small, delete(Seal), update(Receipt).where(Receipt.order_id == order, Receipt.version == 1).values(forged))
     seal(small)
     assert fault(small)[1] == "the amounts do not follow from the weights"
@@ -219,15 +220,58 @@ def test_a_forger_who_seals_anew_is_still_caught_by_the_sum(small: World) -> Non
 # --- erasure ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_erasure_never_breaks_the_chain(world: World) -> None:
-    orders = [row["id"] for row in world.all(OrderRow)]
-    for order in orders:
-        world.change(order, customer=None)
+def forget(world: World, *customers: str) -> None:
+    """As a shop asks for it: the customer's orders lose their customer, and nothing is marked due."""
+    home = orders.Home(world.shop, world.brand, "Europe/Paris", NET_FORMULA)
+    with world.ledger.writing() as session:
+        orders.forget(session, home, external_ids=(), customers=customers, traces=(), now=NOON)
+
+
+def rebuild(world: World, orders: Iterable[str]) -> None:
+    with world.ledger.writing() as session:
+        due.mark_due_in_bulk(session, orders, "upgrade", NOON)
     world.attribute()
-    seal(world)
+
+
+def test_an_erasure_never_breaks_the_chain(world: World) -> None:
+    forget(world, "c")
+    assert {row["customer"] for row in world.all(OrderRow)} == {None}
     assert audit(world).fault is None
-    kept = json.dumps([row["body"] for row in world.all(Receipt)])
-    assert '"c"' not in kept
+    rebuild(world, [row["id"] for row in world.all(OrderRow)])
+    assert seal(world) == 0
+    assert audit(world).fault is None
+
+
+def test_what_the_customer_led_to_stays_credited_when_he_is_forgotten(world: World) -> None:
+    """Found through his other orders' clicks, cut off at his previous order: later reckonings give the same."""
+    world.rules(customers={"affiliate": "returning"})
+    first = world.order(clicks=[world.click(world.alice_link, days=9, visitor="v")], days=8, customer="d")
+    world.click(world.bob_link, days=5, visitor="v")
+    joined, cut = world.order(customer="d", days=4), world.order(customer="d", days=3)
+    own = world.order(customer="d", clicks=[world.click(world.bob_link, days=5, visitor="w")], days=2)
+    for order in (joined, cut, own):
+        world.change(order, customer_is_new=False)
+    world.attribute()
+    were = {order: world.credits(order) for order in (first, joined, cut, own)}
+    assert were == {first: {"Alice": "100.00"}, joined: {"Bob": "100.00"}, cut: {}, own: {}}
+    versions = len(world.all(Receipt))
+    forget(world, "d")
+    rebuild(world, were)
+    assert {order: world.credits(order) for order in were} == were
+    assert len(world.all(Receipt)) == versions
+    world.change(joined, refunded=5000, net=5000)
+    world.attribute()
+    assert world.credits(joined) == {"Bob": "50.00"}
+
+
+def test_a_click_that_comes_late_still_counts_for_a_forgotten_customer(small: World) -> None:
+    late = small.future_click()
+    order = small.order(clicks=[late], customer="d")
+    small.attribute()
+    forget(small, "d")
+    small.click(small.alice_link, click_id=late, days=1)
+    small.attribute()
+    assert small.credits(order) == {"Alice": "100.00"}
 
 
 # --- the worker and the command ---------------------------------------------------------------------------------------

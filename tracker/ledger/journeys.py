@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 from tracker.domain.codes import LONGEST, normal
 from tracker.domain.credits import Bill
 from tracker.domain.ids import is_id
-from tracker.domain.journeys import Candidate, Evidence, Kind, Sale
+from tracker.domain.journeys import Candidate, Evidence, Kind, Reason, Sale
 from tracker.domain.orders import Status
 from tracker.domain.rules import LONGEST_WINDOW, SKEW, Rules
 from tracker.ledger.database import among
 from tracker.ledger.due import family
 from tracker.ledger.rules import Book
-from tracker.ledger.tables import Click, Code, CodeOwner, Link, OrderRow, Partner
+from tracker.ledger.tables import Click, Code, CodeOwner, Link, OrderRow, Partner, Receipt, Redaction
 
 # Of a visitor or customer who clicks without end, the clicks nearest to the order are looked at.
 MOST_CLICKS = 200
@@ -67,7 +67,10 @@ def load(session: Session, order_ids: Collection[str]) -> list[Case]:
     orders = session.execute(query.order_by(OrderRow.id)).all()
     if not orders:
         return []
-    relatives = _relatives(session, [order.id for order in orders if order.customer is not None])
+    relatives = {
+        **_relatives(session, [order.id for order in orders if order.customer is not None]),
+        **_remembered(session, [order.id for order in orders if order.customer is None]),
+    }
     trail = _trail(session, orders, relatives)
     owners = _owners(session, orders)
     book = Book(session, {order.brand_id for order in orders})
@@ -126,6 +129,29 @@ def _relatives_of(rows: Sequence[Found]) -> Relatives:
     return Relatives(
         max(earlier, default=None), frozenset(filter(is_id, chain.from_iterable(row.click_ids for row in rows)))
     )
+
+
+def _remembered(session: Session, order_ids: Sequence[str]) -> dict[str, Relatives]:
+    """Of orders whose customer asked to be forgotten, what their receipts say that he had led to.
+
+    Who he was is gone, and what was credited through him stays so: an erasure takes nothing from a partner.
+    """
+    if not order_ids:
+        return {}
+    query = (
+        select(Receipt.order_id, Receipt.body)
+        .join(OrderRow, OrderRow.id == Receipt.order_id)
+        .join(Redaction, and_(Redaction.shop_id == OrderRow.shop_id, Redaction.external_id == OrderRow.external_id))
+        .where(among(session, Receipt.order_id, order_ids), Receipt.current)
+    )
+    return {row.order_id: _told(row.body["candidates"]) for row in session.execute(query)}
+
+
+def _told(candidates: Sequence[Mapping[str, Any]]) -> Relatives:
+    """Where the journey was cut, the latest click before it stands for the previous order: it parts the same clicks."""
+    cut = (one["at"] for one in candidates if one.get("reason") == Reason.BEFORE_PREVIOUS_ORDER)
+    clicks = (one["click"] for one in candidates if Evidence.CUSTOMER in one["evidence"])
+    return Relatives(max(map(datetime.fromisoformat, cut), default=None), frozenset(clicks))
 
 
 # --- clicks -----------------------------------------------------------------------------------------------------------

@@ -327,10 +327,13 @@ def _by_normal(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _is_new(session: Session, home: Home, row: OrderRowValues, fresh: OrderRowValues, *, moved: bool) -> bool | None:
-    """Whether the brand knew no earlier order of this customer; None where the customer is not known."""
+    """Whether the brand knew no earlier order of this customer; None where the customer is not known.
+
+    Of one who asked to be forgotten it stays as it was.
+    """
     customer = fresh["customer"]
     if customer is None:
-        return None
+        return row["customer_is_new"] if row["customer"] is None else None
     old = None if moved or row["customer"] is None else _counting(row)
     new = _counting({**fresh, "id": row["id"]})
     first = _renew_customer(session, home.brand_id, customer, row["id"], old=old, new=new)
@@ -418,9 +421,7 @@ def forget_shop(session: Session, home: Home, *, now: datetime) -> Erasure:
 def _forget_order(session: Session, shop_id: str, external_id: str) -> set[str]:
     """Take the customer out of one order; the deliveries that told us of it."""
     session.execute(
-        update(OrderRow)
-        .where(OrderRow.id == order_id(shop_id, external_id))
-        .values(customer=None, customer_is_new=None),
+        update(OrderRow).where(OrderRow.id == order_id(shop_id, external_id)).values(customer=None),
         execution_options={"synchronize_session": False},
     )
     deliveries = set()
