@@ -5,6 +5,7 @@ Touches are indices into `paths.codes`, figures are one for each path (n), for e
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,13 @@ def bringing(paths: Paths) -> Paths:
         nulls=paths.nulls[kept],
         ages=None if paths.ages is None else paths.ages[touches],
     )
+
+
+def by_spelling(paths: Paths) -> Paths:
+    """The same paths with their names in the sequence of the alphabet."""
+    sequence = np.argsort(np.array(paths.names, dtype=object), kind="stable")
+    places = np.argsort(sequence).astype(paths.codes.dtype)
+    return replace(paths, names=tuple(paths.names[one] for one in sequence), codes=places[paths.codes])
 
 
 def touched(paths: Paths) -> NDArray[np.bool_]:

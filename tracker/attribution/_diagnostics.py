@@ -31,7 +31,7 @@ _PAIRS = 8
 
 def doubts(paths: Paths, shares: Shares) -> list[Doubt]:
     """What is to be said beside these incremental shares, in a fixed sequence. Confounding always is."""
-    found = [Doubt.CONFOUNDING]
+    found, paths = [Doubt.CONFOUNDING], _columns.by_spelling(paths)  # so that the same journeys are held out together
     if not (paths.conversions + paths.nulls)[~_columns.touched(paths)].any():
         found.append(Doubt.EXTRAPOLATED_BASELINE)
     if synergy(paths) > _CLEAR:

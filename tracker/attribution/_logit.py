@@ -27,6 +27,8 @@ _HALVINGS = 30
 # Nats below the maximum, out of thousands and more: what a fit comes to, and what is enough to tell one λ from another.
 _EXACT = 1e-6
 ROUGH = 1e-2
+# A journey that decides its own probability all but alone has this little left without it.
+_LEAST_LEFT = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,11 +125,6 @@ def losses(design: Design, model: Logit) -> tuple[Figures, Figures]:
     return other - linear, other
 
 
-def loss(design: Design, counts: Counts, model: Logit) -> float:
-    """The log loss of all these journeys, in nats."""
-    return _loss(counts, model.linear(design))
-
-
 def folds(counts: Counts, number: int = FOLDS) -> list[Counts]:
     """The journeys dealt at random, but always alike, into so many hands. Fractional counts are rounded down first.
 
@@ -156,36 +153,66 @@ def learnable(counts: Counts) -> bool:
 
 
 def choose_ridge(design: Design, counts: Counts) -> float:
-    """The λ with the least held-out log loss over the folds, found from the largest of RIDGES downwards.
+    """The λ with the least log loss of each journey under the model of all the others, from the largest of RIDGES down.
 
-    It stops at the first λ that is worse than the one before, and stays with the largest where nothing can be held out.
+    It stops at the first λ that is no better than the one before. Nothing is drawn, so the answer hangs on neither the
+    sequence of the rows nor that of the columns.
     """
-    dealt = [(counts_without(counts, held), held) for held in folds(counts)]
-    dealt = [(train, held) for train, held in dealt if learnable(train)]
-    models: list[Logit | None] = [None] * len(dealt)
+    model: Logit | None = None
     best, least = RIDGES[0], math.inf
     for ridge in RIDGES:
-        models = [fit(design, train, ridge, at, ROUGH) for (train, _held), at in zip(dealt, models, strict=True)]
-        lost = sum(loss(design, held, at) for (_train, held), at in zip(dealt, models, strict=True) if at)
-        if lost >= least:
+        model = fit(design, counts, ridge, model, ROUGH)
+        lost = _loss_left_out(design, counts, ridge, model)
+        if lost > least - _EXACT:
             break
         best, least = ridge, lost
     return best
+
+
+def _loss_left_out(design: Design, counts: Counts, ridge: float, model: Logit) -> float:
+    """The log loss of every journey under the fit without it, by one Newton step away from the fit with it.
+
+    With H = zᵀ(ZᵀWZ + λI)⁻¹z and w = p(1 − p) a journey's η becomes η − (y − p) H/(1 − w H): Rad and Maleki 2020, "A
+    scalable estimate of the out-of-sample prediction error via approximate leave-one-out cross-validation", JRSS B 82.
+    """
+    linear = model.linear(design)
+    probability = expit(linear)
+    curve = _curve(design, counts, ridge, probability)
+    leverage = _leverage(design, np.linalg.inv(curve))
+    moved = leverage / np.maximum(1 - probability * (1 - probability) * leverage, _LEAST_LEFT)
+    others = counts.journeys - counts.conversions
+    with_order = _softplus((1 - probability) * moved - linear)
+    without = _softplus(linear + probability * moved)
+    return float((counts.conversions * with_order + others * without).sum())
+
+
+def _leverage(design: Design, inverse: Figures) -> Figures:
+    """zᵀ A⁻¹ z of each row, with the 1 of the intercept in front of z; `inverse` is A⁻¹."""
+    inner = inverse[1:, 1:].ravel()[design.at]
+    twice = np.where(design.at // design.width == design.at % design.width, 1.0, 2.0)
+    found: Figures = inverse[0, 0] + 2 * (design.features @ inverse[0, 1:]) + design.products.T @ (inner * twice)
+    return found
 
 
 def _newton(design: Design, counts: Counts, ridge: float, guess: Figures, linear: Figures) -> tuple[Figures, float]:
     """The step to the maximum of the parabola here, and twice the gain that it promises."""
     probability = expit(linear)
     residual = counts.conversions - counts.journeys * probability
-    weights = counts.journeys * probability * (1 - probability)
     slope = np.concatenate(([residual.sum()], design.transposed @ residual - ridge * guess[1:]))
-    curve = np.empty((len(guess), len(guess)))
+    curve = _curve(design, counts, ridge, probability)
+    step = np.linalg.solve(curve, slope)
+    return step, float(step @ slope)
+
+
+def _curve(design: Design, counts: Counts, ridge: float, probability: Figures) -> Figures:
+    """The curvature of the penalised likelihood (1 + width, squared): ZᵀWZ + λI, the intercept first and free."""
+    weights = counts.journeys * probability * (1 - probability)
+    curve = np.empty((design.width + 1, design.width + 1))
     curve[0, 0] = weights.sum()
     curve[0, 1:] = curve[1:, 0] = design.transposed @ weights
     curve[1:, 1:] = design.curvature(weights)
-    curve[np.arange(1, len(guess)), np.arange(1, len(guess))] += ridge
-    step = np.linalg.solve(curve, slope)
-    return step, float(step @ slope)
+    curve[np.arange(1, len(curve)), np.arange(1, len(curve))] += ridge
+    return curve
 
 
 def _penalised(counts: Counts, ridge: float, guess: Figures, linear: Figures) -> float:
