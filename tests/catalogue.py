@@ -15,12 +15,15 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from tracker import plugins
+from tracker.attribution import _doubts, _refusals, incremental
 from tracker.catalog import commissions
-from tracker.domain import journeys, rule_words
+from tracker.domain import receipts, rule_words
 from tracker.domain.differences import WEIGHS_OTHERWISE
 from tracker.domain.presets import PRESETS
+from tracker.domain.reasons import RULE_SENTENCES
 from tracker.reports import _shape
-from tracker.web import filters, health, pages
+from tracker.web import estimates, filters, health, pages
 
 ROOT = Path(__file__).parent.parent
 FRENCH = ROOT / "tracker" / "translations" / "fr" / "LC_MESSAGES" / "messages.po"
@@ -66,16 +69,20 @@ def _constants() -> Iterator[str]:
     for report in _shape.reports().values():
         yield from (report.TITLE, report.DESCRIPTION)
         yield from (text for column in report.COLUMNS for text in (column.title, column.help) if text)
-    yield from _shape.model_titles().values()
+    yield from (model.TITLE for model in plugins.discover("tracker.attribution").values())
+    yield incremental.CAVEAT
+    yield from _refusals.REFUSALS.values()
+    yield from _doubts.SENTENCES.values()
     yield from filters.WORDS.values()
     yield from health.TROUBLES.values()
     yield from pages.SENTENCES
+    yield from estimates.SENTENCES
     yield from commissions.SENTENCES
     yield from rule_words.SENTENCES
     yield from (text for preset in PRESETS.values() for text in (preset.title, preset.sentence))
     yield WEIGHS_OTHERWISE
-    yield from journeys.SENTENCES.values()
-    yield from journeys.RULE_SENTENCES.values()
+    yield from receipts.LOSS_SENTENCES.values()
+    yield from RULE_SENTENCES.values()
 
 
 def update() -> None:
