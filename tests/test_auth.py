@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -277,5 +278,5 @@ def test_every_form_that_writes_asks_for_a_token(desk: Desk) -> None:
     ]
     assert writing
     for rule in writing:
-        assert not rule.arguments
-        assert desk.post(rule.rule).status_code == 400, rule.rule
+        path = re.sub("<[^>]*>", "f" * 32, rule.rule)
+        assert desk.post(path).status_code == 400, path

@@ -82,8 +82,8 @@ class Scope:
 class Report(Protocol):
     """The shape of a public module in `tracker.reports`. Its name is the module's.
 
-    It may also have RANK (its place in menus), CHART (the macro of templates/_macros.html that draws it) and WORDS
-    (what its own words of a closed set are called, in English).
+    It may also have GROUP (the heading under which menus list it), RANK (its place there), CHART (the macro of
+    templates/_macros.html that draws it) and WORDS (what its own words of a closed set are called, in English).
     """
 
     TITLE: str
@@ -116,6 +116,11 @@ def in_menu_order() -> dict[str, Report]:
     """Every report by name, as a menu lists them: by its RANK where it has one, then by name."""
     ranked = sorted(reports().items(), key=lambda named: (getattr(named[1], "RANK", 1000), named[0]))
     return dict(ranked)
+
+
+def group_of(report: Report) -> str:
+    """The heading under which menus list a report, in English."""
+    return str(getattr(report, "GROUP", "Performance"))
 
 
 def words() -> dict[str, str]:

@@ -15,6 +15,7 @@ from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 23
+GROUP = "Influence × affiliation"
 TITLE = "Assists"
 DESCRIPTION = "In how many orders each partner had a hand, and where. Last click does not see who opens sales."
 COLUMNS = (

@@ -26,6 +26,7 @@ from tracker.reports._performance import Performance, performance
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 20
+GROUP = "Performance"
 CHART = "channel_bars"
 TITLE = "Influence and affiliate"
 DESCRIPTION = "What each channel earned, what it opened, helped and closed, and what neither explains."

@@ -16,6 +16,7 @@ from tracker.reports._performance import CURRENCY, by_revenue
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
 
 RANK = 50
+GROUP = "Performance"
 TITLE = "Promo codes"
 DESCRIPTION = "Codes on orders and codes that partners own. One without an owner earns nobody anything: register it."
 COLUMNS = (

@@ -15,6 +15,7 @@ from tracker.reports._parts import is_filtered, orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 21
+GROUP = "Influence × affiliation"
 CHART = "matrix"
 TITLE = "Who opens, who closes"
 DESCRIPTION = "Orders by the channel that shoppers met first and the one that came last before they bought."

@@ -15,6 +15,7 @@ from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
 
 RANK = 70
+GROUP = "Performance"
 CHART = "day_chart"
 TITLE = "Days"
 DESCRIPTION = "Revenue, orders and clicks of each day, in the brand's time zone."

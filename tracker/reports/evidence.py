@@ -14,6 +14,7 @@ from tracker.reports._parts import is_filtered, kept_by, orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 26
+GROUP = "Influence × affiliation"
 CHART = "ladder"
 TITLE = "Evidence"
 DESCRIPTION = (

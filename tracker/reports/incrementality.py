@@ -19,6 +19,7 @@ from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope, zone_of
 
 RANK = 81
+GROUP = "Proof"
 TITLE = "Incrementality"
 DESCRIPTION = (
     "Campaigns that left regions or days out on purpose: all paid orders, whoever is credited, where they ran against "

@@ -16,6 +16,7 @@ from tracker.reports._parts import kept_by, orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 24
+GROUP = "Influence × affiliation"
 CHART = "ladder"
 TITLE = "Time to the order"
 DESCRIPTION = (

@@ -21,6 +21,7 @@ from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
 
 RANK = 80
+GROUP = "Proof"
 TITLE = "Estimated lift"
 DESCRIPTION = (
     "Orders that nobody is credited with, in the three days after a placement was published, against the same weekdays "

@@ -12,6 +12,7 @@ from tracker.reports._performance import by_revenue, performance
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 40
+GROUP = "Performance"
 TITLE = "Links"
 DESCRIPTION = "Every tracked link with its clicks, and the orders and revenue they led to."
 COLUMNS = (

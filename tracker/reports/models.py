@@ -15,7 +15,8 @@ from tracker.reports._performance import CURRENCY, by_revenue
 from tracker.reports._shape import PAYING, Column, Kind, Row, Scope
 
 RANK = 60
-TITLE = "Models compared"
+GROUP = "Performance"
+TITLE = "Under every model"
 DESCRIPTION = "The same orders under every model, and what each partner gains or loses against the one that pays."
 
 

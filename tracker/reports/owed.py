@@ -17,6 +17,7 @@ from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
 
 RANK = 35
+GROUP = "Money"
 TITLE = "What is owed"
 DESCRIPTION = "What partners are owed as of the end of the last day, whenever the orders were placed."
 COLUMNS = (

@@ -11,6 +11,7 @@ from tracker.reports._performance import by_revenue, performance
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 30
+GROUP = "Performance"
 TITLE = "Partners"
 DESCRIPTION = "Every influencer and affiliate with the clicks, orders and revenue they brought."
 COLUMNS = (

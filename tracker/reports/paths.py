@@ -23,6 +23,7 @@ DESCRIPTION = (
     "Orders whose journey no click began are left out."
 )
 RANK = 27
+GROUP = "Influence × affiliation"
 COLUMNS = (
     Column("path", "Path", help="The channels of a journey's clicks in time order."),
     Column("touches", "Touches", Kind.INTEGER, "Clicks in the journey."),

@@ -12,6 +12,7 @@ from tracker.reports._parts import orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 25
+GROUP = "Influence × affiliation"
 CHART = "ladder"
 TITLE = "Touchpoints before the order"
 DESCRIPTION = "How many clicks and codes of partners led to an order. Orders without any are left out."

@@ -34,13 +34,29 @@ _KEPT = ("brand", "from", "to", "model")  # what a link from page to page carrie
 _ORDERS_A_PAGE = 50
 OVERVIEW, TERMS, ORDERS, RULES, SYSTEM = "Overview", "Terms", "Orders", "Rules", "System"
 ESTIMATES = "Models compared"
+CROSSING, PERFORMANCE, PROOF, MONEY = "Influence × affiliation", "Performance", "Proof", "Money"
 _CONNECT, _PROMOTE, _SHARE, _TRY = (
     "Connect a shop: its orders come by webhook.",
     "Add a partner: an influencer or an affiliate.",
     "Give the partner a link to share.",
     "Open the link once: the click shows here within seconds.",
 )
-SENTENCES = (OVERVIEW, ESTIMATES, TERMS, ORDERS, RULES, SYSTEM, _CONNECT, _PROMOTE, _SHARE, _TRY)
+SENTENCES = (
+    OVERVIEW,
+    ESTIMATES,
+    TERMS,
+    ORDERS,
+    RULES,
+    SYSTEM,
+    CROSSING,
+    PERFORMANCE,
+    PROOF,
+    MONEY,
+    _CONNECT,
+    _PROMOTE,
+    _SHARE,
+    _TRY,
+)
 _BRIEF = ("partner", "channel", "revenue", "orders", "opened", "assisted", "closed", "clicks", "cvr")
 
 
@@ -227,6 +243,19 @@ class Entry:
     current: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Lines of the menu under a heading."""
+
+    title: str
+    entries: Sequence[Entry]
+
+    @property
+    def open(self) -> bool:
+        """Whether its lines are seen without a click: those around this page, and what this house is about."""
+        return self.title == CROSSING or any(entry.current for entry in self.entries)
+
+
 def _everywhere(wiring: Wiring) -> Any:
     def variables() -> dict[str, object]:
         try:
@@ -254,24 +283,32 @@ def _everywhere(wiring: Wiring) -> Any:
     return variables
 
 
-def _menu() -> list[Entry]:
-    """Overview, every report by its own rank, the orders and the system: a new report is in it by being there."""
-    reports = {
-        name: report.TITLE for name, report in _shape.in_menu_order().items() if name not in ("overview", "orders")
-    }
+def _menu() -> list[Entry | Section]:
+    """Overview, every report under its own heading, the rest: a new report is in it by being there.
+
+    Headings that nobody here knows come after those that are known.
+    """
+    named: dict[str, list[Entry]] = {heading: [] for heading in (CROSSING, PERFORMANCE, PROOF, MONEY)}
+    named[PROOF].append(_entry(ESTIMATES, to("estimates.show")))
+    for name, report in _shape.in_menu_order().items():
+        if name not in ("overview", "orders"):
+            entry = _entry(report.TITLE, to("pages.report", name=name))
+            named.setdefault(_shape.group_of(report), []).append(entry)
+    named[MONEY].append(_entry(TERMS, to("terms.show")))
     return [
         _entry(OVERVIEW, to("pages.overview")),
-        *(_entry(title, to("pages.report", name=name)) for name, title in reports.items()),
-        _entry(ESTIMATES, to("estimates.show")),
-        _entry(ORDERS, to("pages.orders")),
-        _entry(TERMS, to("terms.show")),
-        _entry(RULES, to("rules.overview")),
+        *(Section(title, entries) for title, entries in named.items()),
+        _entry(ORDERS, to("pages.orders"), within=True),
+        _entry(RULES, to("rules.overview"), within=True),
         _entry(SYSTEM, to("pages.system")),
     ]
 
 
-def _entry(title: str, href: str) -> Entry:
-    return Entry(title, href, href.partition("?")[0] == request.path)
+def _entry(title: str, href: str, *, within: bool = False) -> Entry:
+    """The entry of a page, and `within` of the pages below it."""
+    path = href.partition("?")[0]
+    below = within and request.path.startswith(path.rstrip("/") + "/")
+    return Entry(title, href, below or path == request.path)
 
 
 def to(endpoint: str, *, query: Mapping[str, str | None] | None = None, **values: str) -> str:
