@@ -28,6 +28,8 @@ class Spot:
 # Percent of the credit for new and for returning customers, of influencers and of affiliates.
 TERMS = {True: ("12", "6"), False: ("7", "3.5")}
 HOLD_DAYS = 14
+# How far back a click may earn. Within the four weeks it closes, so that journeys without an order are known as such.
+CLICK_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class Player:
         self._stage, self._scenery, self._on_act = stage, scenery, on_act
         self._acts = iter(story.acts)
         self._turn = threading.Lock()
+        self._cookies: dict[int, str] = {}  # of visitors who said yes
         self._failure: BaseException | None = None
 
     def play(self, until: datetime) -> Record:
@@ -91,10 +92,19 @@ class Player:
 
     def _visit(self, wire: Wire, visit: Visit) -> None:
         method = "HEAD" if visit.errand is Errand.HEAD else "GET"
-        answer = wire.ask(method, f"/r/{visit.slug}", None, _visitor_headers(visit))
+        consent = "?consent=1" if visit.visitor is not None else ""
+        answer = wire.ask(method, f"/r/{visit.slug}{consent}", None, self._headers(visit))
         with self.record.lock:
+            if visit.visitor is not None and answer.cookie:
+                self._cookies[visit.visitor] = answer.cookie
             self.record.visits[visit.errand] += 1
             self._note_visit(visit, answer.status, answer.location)
+
+    def _headers(self, visit: Visit) -> dict[str, str]:
+        headers = _visitor_headers(visit)
+        if visit.visitor in self._cookies:
+            headers["Cookie"] = self._cookies[visit.visitor]
+        return headers
 
     def _note_visit(self, visit: Visit, status: int, location: str) -> None:
         expected = _EXPECTED_STATUS.get(visit.errand, 302)

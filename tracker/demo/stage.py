@@ -46,6 +46,7 @@ class Answer:
     status: int
     location: str
     body: bytes
+    cookie: str = ""
 
 
 class Wire:
@@ -61,7 +62,8 @@ class Wire:
             self._connection.close()
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
-        answer = Answer(response.status, response.headers.get("Location", ""), response.read())
+        cookie = response.headers.get("Set-Cookie", "").partition(";")[0]
+        answer = Answer(response.status, response.headers.get("Location", ""), response.read(), cookie)
         self._used = time.monotonic()
         return answer
 
@@ -248,6 +250,7 @@ class Scenery:
 
 def furnish(stage: Stage, api: Api, brand_id: str) -> Scenery:
     """Put the cast into the catalog, through the REST API."""
+    api.add("rules", windows={"click": cast.CLICK_DAYS})
     today = stage.clock.now().date()
     campaign = api.add(
         "campaigns",
@@ -263,7 +266,9 @@ def furnish(stage: Stage, api: Api, brand_id: str) -> Scenery:
 
 def open_brand(stage: Stage) -> tuple[str, str]:
     """Add the brand and a key to its API; the brand's id and the key."""
-    brand = stage.cli("brand", "add", "--name", cast.BRAND, "--landing-domain", cast.LANDING_DOMAIN)["id"]
+    brand = stage.cli(
+        "brand", "add", "--name", cast.BRAND, "--landing-domain", cast.LANDING_DOMAIN, "--visitor-cookie"
+    )["id"]
     return brand, stage.cli("key", "add", "--brand", brand, "--name", "demo")["key"]
 
 

@@ -59,7 +59,10 @@ LAST_STEP = Step.CANCELLED
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request for a link on `day`. `number` is its place in the story; `address` stands for whose it is."""
+    """One request for a link on `day`. `number` is its place in the story; `address` stands for whose it is.
+
+    `visitor` is who said yes to being followed; None for everybody else.
+    """
 
     day: float
     number: int
@@ -68,6 +71,7 @@ class Visit:
     agent: str
     address: str
     referrer: str | None = None
+    visitor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +183,23 @@ class _Author:
         self._visits = 0
         self._purchases = 0
         self._customers: list[str] = []
+        self._visitors = 0
 
     def crowd(self, spot: Spot, count: int) -> None:
-        """Everybody who requests a link and buys nothing."""
+        """Everybody who requests a link and buys nothing. Of those who may be followed some were here before."""
         for _ in range(count):
             errand = self._chance.choices(list(_CROWD), list(_CROWD.values()))[0]
-            self._visit(self._moment(spot), spot, errand)
+            visitor = self._visitor() if errand is Errand.PERSON else None
+            if visitor is not None and self._chance.random() < _COMES_BACK:
+                visitor = self._chance.randint(1, visitor)
+            self._visit(self._moment(spot), spot, errand, visitor=visitor)
+
+    def _visitor(self) -> int | None:
+        """Somebody new, where they say yes to being followed."""
+        if self._chance.random() >= _CONSENTS:
+            return None
+        self._visitors += 1
+        return self._visitors
 
     def strays(self, count: int) -> None:
         """Requests for slugs that nobody has: misspelt, or long gone."""
@@ -213,15 +228,22 @@ class _Author:
 
     def _clicks_before(self, day: float, promoters: Sequence[Promoter]) -> Iterator[int]:
         """The shopper's clicks, a quarter of a day apart or more: even at the demo's speed they keep their sequence."""
-        address, agent = self._address(), self._chance.choice(BROWSERS)
+        address, agent, visitor = self._address(), self._chance.choice(BROWSERS), self._visitor()
         gap = 0.25 + self._chance.random() * 0.2
         for back, promoter in zip(range(len(promoters), 0, -1), promoters, strict=True):
             at = day - back * gap
             spot = max((spot for spot in promoter.spots if spot.day < at), key=lambda spot: spot.day)
-            yield self._visit(at, spot, Errand.PERSON, agent=agent, address=address)
+            yield self._visit(at, spot, Errand.PERSON, agent=agent, address=address, visitor=visitor)
 
     def _visit(
-        self, day: float, spot: Spot, errand: Errand, *, agent: str | None = None, address: str | None = None
+        self,
+        day: float,
+        spot: Spot,
+        errand: Errand,
+        *,
+        agent: str | None = None,
+        address: str | None = None,
+        visitor: int | None = None,
     ) -> int:
         self._visits += 1
         self.acts.append(
@@ -233,6 +255,7 @@ class _Author:
                 agent=agent or self._agent(spot, errand),
                 address=address or self._address(),
                 referrer=REFERRERS.get(spot.network or "") if errand is Errand.PERSON else None,
+                visitor=visitor,
             )
         )
         return self._visits
@@ -328,6 +351,8 @@ class _Author:
         yield Delivery(purchase.day, purchase, tuple(told), copies)
 
 
+_CONSENTS = 0.6  # of the people who click
+_COMES_BACK = 0.3  # of those: through another link, on another day
 _CROWD = {Errand.PERSON: 83, Errand.BOT: 6, Errand.PREVIEW: 5, Errand.PREFETCH: 4, Errand.HEAD: 2}
 
 
