@@ -49,3 +49,9 @@ def test_no_translation_outlives_its_sentence() -> None:
 def test_the_service_reads_the_catalogue_that_people_edit() -> None:
     read = catalogue.FRENCH.with_suffix(".mo").read_bytes()
     assert sentences(read) == sentences(catalogue.compiled()), "run `python -m tests.catalogue`"
+
+
+def test_french_is_set_as_french_is() -> None:
+    """Signs of two parts and percent signs stand after a space that does not break; apostrophes are round."""
+    wrong = re.compile(r"'|[ \n](?:[:;!?»]|%(?!\())|«[^\xa0]")
+    assert [text for message in catalogue.french() for text in spellings(message.string) if wrong.search(text)] == []
