@@ -648,6 +648,13 @@ def test_a_rule_set_stored_before_there_were_policies_means_what_it_meant() -> N
     assert Rules().to_json(whole=True).keys() > old.keys() | CAMPAIGN_SETTINGS
 
 
+def test_shares_stored_before_there_was_a_bonus_have_none() -> None:
+    shares = {"opener": "1/4", "assist": "1/4", "closer": "1/2"}
+    rules = Rules.from_json(1, {"between_partners": "shared", "models": {"opener_assist_closer": shares}})
+    found = [candidate(1, 3 * DAY, 1), candidate(2, 2 * DAY, 2), candidate(3, DAY, 3)]
+    assert paid(found, replace(rules, paying_model="opener_assist_closer")) == {"Alice": 250, "Bob": 250, "Carol": 500}
+
+
 # --- on the ledger ----------------------------------------------------------------------------------------------------
 
 
