@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from tracker.domain import codes
 from tracker.domain.ids import derived_id
 from tracker.domain.orders import NET_FORMULA
+from tracker.ledger.rules import ensure_rule_set
 from tracker.ledger.tables import (
     Base,
     Brand,
@@ -119,6 +120,7 @@ def write_catalog(session: Session, books: Books, name: str) -> None:
         Shop(id=books["shop"], brand_id=brand, name="Boutique", platform="shopify", token=brand, created_at=EARLY),
         Campaign(id=books["spring"], brand_id=brand, name="Spring", utm={}, created_at=EARLY),
     )
+    ensure_rule_set(session, brand, EARLY)
     for partner, channel, kind in (
         ("Alice", "influence", "creator"),
         ("Bob", "affiliate", "coupon"),

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, event
 from tests.conftest import NOW, Ledger
 from tests.sample_books import ALICE_LINK, MARCH, Books, drawn_receipt, write_books, write_order
 from tracker.domain import metrics
+from tracker.domain.reasons import RULE_SENTENCES, Rule
 from tracker.errors import BadInput, NotFound
 from tracker.reports import _shape
 from tracker.reports._orders import OrderFilter, one_order, orders_page, receipt
@@ -419,10 +420,10 @@ def test_brands_do_not_see_each_other_in_any_report(ledger: Ledger, books: Books
 
 def test_a_receipt_comes_with_its_order_and_all_models(ledger: Ledger, books: Books) -> None:
     with ledger.writing() as session:
-        session.add(drawn_receipt(books.brand, books["A1"], {"rule": "last_click"}, NOW))
+        session.add(drawn_receipt(books.brand, books["A1"], {"rule": {"name": "no_touchpoint"}}, NOW))
     with ledger.session() as session:
         found, none = receipt(session, books.brand, books["A1"]), receipt(session, books.brand, books["A4"])
-    assert found["receipt"] == {"rule": "last_click"}
+    assert found["receipt"] == {"rule": {"name": "no_touchpoint", "why": RULE_SENTENCES[Rule.NO_TOUCHPOINT]}}
     assert models_of(found["order"]) == {"last_click", "linear"}  # type: ignore[arg-type]
     assert none["receipt"] is None
 

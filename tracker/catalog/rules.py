@@ -17,9 +17,18 @@ from tracker.attribution._shape import Model, Rule
 from tracker.catalog import Desk, tell_attribution
 from tracker.catalog.fields import Input, Output, ShortText, lower, omitted
 from tracker.domain import rule_words
-from tracker.domain.catalog import Channel
+from tracker.domain.catalog import Channel, PartnerKind
 from tracker.domain.journeys import Evidence, Kind, Touchpoint
-from tracker.domain.rules import LONGEST_WINDOW, BetweenPartners, Rules, SeveralCodes
+from tracker.domain.rules import (
+    LONGEST_WINDOW,
+    BetweenPartners,
+    ChannelPolicy,
+    CodePolicy,
+    Customers,
+    Rules,
+    SeveralCodes,
+    UnearnedCode,
+)
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.ledger import catalog, rules_due
 from tracker.ledger import rules as ledger
@@ -74,12 +83,23 @@ class RulesView(Output):
     version: int
     effective_from: datetime
     between_partners: BetweenPartners
+    precedence: list[list[Evidence]]
     several_codes: SeveralCodes
+    code_policy: CodePolicy
+    code_policies: dict[str, CodePolicy]
+    unearned_code: UnearnedCode
+    channel_policy: ChannelPolicy
+    protection: int
+    protected_from: list[PartnerKind]
+    customers: dict[str, Customers]
+    throw_out: int
     paying_model: str
     windows: dict[str, float]
     since_previous_order: bool
     excluded_sources: list[str]
+    closer_shares: dict[str, str]
     models: dict[str, dict[str, str]]
+    campaigns: dict[str, dict[str, Any]]
 
 
 class Standing(StrEnum):

@@ -160,8 +160,8 @@ def for_partner(body: Body, partner_id: str) -> dict[str, Any] | None:
     """The receipt as the partner may see it, or None where nothing in it is his.
 
     His own touchpoints, reasons and amounts stand whole. Of the others it shows that they were there, when, in which
-    channel and why they lost, under numbers: no names, ids, codes, links or placements, and no amounts. Of the buyer it
-    shows nothing; the order's figures stay, they are the base of his amounts.
+    channel and why they lost, under numbers: no names, ids, codes, links, placements or campaigns, and no amounts. Of
+    the buyer it shows nothing; the order's figures stay, they are the base of his amounts.
     """
     others = _numbered(body, partner_id)
     if all(one["partner"] != partner_id for one in body["candidates"]):
@@ -171,7 +171,7 @@ def for_partner(body: Body, partner_id: str) -> dict[str, Any] | None:
         "format": body["format"],
         "order": {name: body["order"][name] for name in _OF_ORDER if name in body["order"]},
         "outcome": body["outcome"],
-        "rule": body["rule"],
+        "rule": _seen_rule(body, partner_id),
         "rule_set": {"version": body["rule_set"]["version"]},
         "models": {model: body["models"][model]} if model else {},
         "journey": [_seen_stop(stop, partner_id, others, model) for stop in body["journey"]],
@@ -187,6 +187,12 @@ def _numbered(body: Body, partner_id: str) -> dict[str, int]:
         if one["partner"] not in (None, partner_id):
             others.setdefault(one["partner"], len(others) + 1)
     return others
+
+
+def _seen_rule(body: Body, partner_id: str) -> dict[str, Any]:
+    """A campaign in which he has no part is another's."""
+    own = {stop["campaign"] for stop in body["journey"] if stop["partner"] == partner_id}
+    return {name: value for name, value in body["rule"].items() if name != "campaign" or value in own}
 
 
 def _seen_stop(stop: Body, partner_id: str, others: Mapping[str, int], model: str | None) -> dict[str, Any]:

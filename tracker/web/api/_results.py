@@ -187,9 +187,10 @@ def _orders(blueprint: APIBlueprint, door: Door) -> None:
     @blueprint.output(Receipt)
     @blueprint.doc(summary="Why an order was credited as it was", tags=["orders"])
     def read_receipt(order_id: str, query_data: ReceiptQuery) -> Response:
-        def read(desk: Desk) -> orders.Row:
-            if query_data.partner is not None:
-                return orders.receipt_for_partner(desk.session, desk.brand_id, order_id, query_data.partner)
+        def read(desk: Desk) -> shape.Row:
+            partner_id = _partner(desk, query_data.partner)
+            if partner_id is not None:
+                return orders.receipt_for_partner(desk.session, desk.brand_id, order_id, partner_id)
             return orders.receipt(desk.session, desk.brand_id, order_id)
 
         return jsonify(door.read(read))
