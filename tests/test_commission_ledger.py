@@ -21,6 +21,7 @@ from tracker.catalog.terms import NewTerms
 from tracker.domain.commissions import State
 from tracker.errors import BadInput, Conflict
 from tracker.ledger import commissions_due
+from tracker.ledger.database import open_database, sessions
 from tracker.ledger.tables import CodeOwner, Commission, CommissionStep, CreditSet, OrderRow, OrderTerms
 
 HOLD = timedelta(days=30)
@@ -132,6 +133,18 @@ def test_a_refund_within_the_hold_lowers_what_is_pending_and_is_held_as_long(sma
     assert small.of(small.alice) == [("accrual", "10.00", "pending"), ("reversal", "-4.00", "pending")]
     small.owe(AFTER_HOLD)
     assert small.pay(small.alice).amount == "6.00"
+
+
+def test_what_a_refund_took_back_within_the_hold_is_approved_no_later_than_what_it_took_it_from(small: Shop) -> None:
+    small.agree(percent="10")
+    order = small.by_alice()
+    small.owe()
+    refund(small, order, 4000)
+    assert pipeline.approve_commissions(small.ledger.session, 1, AFTER_HOLD) == 1
+    with pytest.raises(Conflict, match=r"-6.00 EUR.*carried over"):
+        small.pay(small.alice)
+    small.owe(AFTER_HOLD)
+    assert small.pay(small.alice).amount == "4.00"
 
 
 def test_a_refund_after_approval_is_approved_at_once(small: Shop) -> None:
@@ -309,9 +322,22 @@ def test_a_flat_amount_in_another_currency_is_refused_and_the_reason_is_told(sma
     small.owe()
     assert small.of(small.alice) == []
     assert small.without_terms() == [("Alice", commissions.OTHER_CURRENCY)]
+    with small.desk() as desk:
+        assert commissions.without_terms(desk, partner=small.bob) == []
+        assert len(commissions.without_terms(desk, partner=small.alice)) == 1
     small.agree(percent="10", partner=small.alice)
     small.owe()
     assert small.of(small.alice) == [("accrual", "10.00", "pending")]
+
+
+def test_who_assisted_before_there_were_terms_is_paid_as_well(shop: Shop) -> None:
+    shop.agree(percent="10")
+    shop.order(clicks=[shop.click(shop.alice_link, days=3), shop.click(shop.bob_link, days=1)])
+    shop.owe()
+    shop.agree(percent="10", assist_percent="1", partner=shop.alice)
+    shop.owe()
+    assert shop.of(shop.alice) == [("accrual", "1.00", "pending")]
+    assert shop.of(shop.bob) == [("accrual", "10.00", "pending")]
 
 
 def test_who_assisted_is_paid_on_top_where_that_was_agreed_however_late_the_click_comes(small: Shop) -> None:
@@ -383,6 +409,15 @@ def test_several_drainers_at_once_add_each_row_once(shop: Shop) -> None:
         assert sum(hands.map(drain, range(4))) == 12
     assert len(shop.all(Commission)) == 12
     assert len(shop.all(CreditSet)) >= 12
+
+
+def test_orders_keep_coming_in_while_terms_are_agreed(postgresql_url: str) -> None:
+    engine = open_database(postgresql_url, wait=1)
+    shop = Shop(Ledger(postgresql_url, engine, sessions(engine)))
+    with shop.desk() as desk:
+        terms.add(desk, NewTerms(percent="10"))
+        shop.order()
+    engine.dispose()
 
 
 def test_terms_agreed_while_orders_are_reckoned_forget_none_of_them(shop: Shop) -> None:

@@ -16,7 +16,7 @@ from tracker.domain.money import decimal_string
 from tracker.errors import BadInput, NotFound
 from tracker.ledger import catalog
 from tracker.ledger import commissions as ledger
-from tracker.ledger.tables import Commission, CommissionStep, OrderRow, Partner
+from tracker.ledger.tables import Commission, CommissionStep, Credit, OrderRow, Partner
 from tracker.ledger.terms import Book
 
 NO_TERMS = "no terms were in force when the order was placed"
@@ -96,9 +96,11 @@ def one(desk: Desk, commission_id: str) -> CommissionView:
     return _view(row)
 
 
-def without_terms(desk: Desk, limit: int = 1000) -> list[Unagreed]:
-    """The latest orders that somebody is credited with and nobody is paid for, with the reason."""
+def without_terms(desk: Desk, limit: int = 1000, partner: str | None = None) -> list[Unagreed]:
+    """The latest orders that somebody (the `partner`) is credited with and is not paid for, with the reason."""
     query = ledger.without_terms().where(OrderRow.brand_id == desk.brand_id)
+    if partner:
+        query = query.where(Credit.partner_id == partner)
     rows = desk.session.execute(query.order_by(OrderRow.placed_at.desc(), OrderRow.id).limit(limit)).all()
     book = Book(desk.session, [desk.brand_id], {row.partner_id for row in rows})
     return [

@@ -9,6 +9,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from sqlalchemy import select
 
 from tracker.catalog import Desk
 from tracker.catalog.fields import (
@@ -112,7 +113,8 @@ def add(desk: Desk, wanted: NewTerms) -> TermsView:
 
     Raises BadInput, NotFound, and Conflict where other terms for the same begin at that moment.
     """
-    brand = catalog.brand_by_id(desk.session, desk.brand_id, lock=True)
+    ledger.begin_adding(desk.session, desk.brand_id)
+    brand = catalog.brand_by_id(desk.session, desk.brand_id)
     if wanted.partner:
         catalog.one(desk.session, Partner, desk.brand_id, wanted.partner)
     if wanted.campaign:
@@ -136,13 +138,21 @@ def add(desk: Desk, wanted: NewTerms) -> TermsView:
     )
     if not added:
         raise Conflict("other terms for the same begin at that moment already: choose another one")
-    ledger.mark_due(desk.session, desk.brand_id, wanted.partner, starts, desk.wall)
-    return one(desk, row_id)
+    row = catalog.one(desk.session, TermsRow, desk.brand_id, row_id)
+    ledger.mark_due(desk.session, ledger.offer(row), desk.brand_id, desk.wall)
+    return _view(row)
 
 
 def one(desk: Desk, terms_id: str) -> TermsView:
     """The brand's terms of that id. Raises NotFound."""
     return _view(catalog.one(desk.session, TermsRow, desk.brand_id, terms_id))
+
+
+def newest(desk: Desk, limit: int) -> list[TermsView]:
+    """Those of the brand's terms that begin last, the last one first."""
+    query = select(TermsRow).where(TermsRow.brand_id == desk.brand_id)
+    rows = desk.session.execute(query.order_by(TermsRow.valid_from.desc(), TermsRow.id.desc()).limit(limit))
+    return [_view(row) for row in rows.scalars()]
 
 
 def page(desk: Desk, query: TermsQuery) -> Page[TermsView]:

@@ -49,7 +49,7 @@ def list_(brand: str | None, partner: str | None, state: str | None, without_ter
         names = _shared.names_at(desk)
         query = _shared.filled(commissions.CommissionQuery, desk, partner=partner, state=state)
         if without_terms:
-            orders = [one for one in commissions.without_terms(desk) if query.partner in (None, one.partner)]
+            orders = commissions.without_terms(desk, partner=query.partner)
             return _shared.show_all(orders, _UNAGREED, as_json=as_json, names=names)
         views = _shared.all_pages(commissions.page, desk, query)
     return _shared.show_all(views, _COLUMNS, as_json=as_json, names=names)

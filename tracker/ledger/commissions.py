@@ -108,11 +108,14 @@ def approve(session: Session, commission_ids: Iterable[str], now: datetime) -> i
 
 
 def past_hold(session: Session, now: datetime, limit: int) -> list[str]:
-    """Commissions whose hold is over and that nobody has approved yet, the longest first."""
+    """Commissions whose hold is over and that nobody has approved yet, the longest first.
+
+    What was taken back goes first: between two batches nobody is paid what a refund within the hold took away.
+    """
     query = (
         select(Commission.id)
         .where(Commission.approves_at <= now, ~_stepped(State.APPROVED))
-        .order_by(Commission.approves_at, Commission.id)
+        .order_by(Commission.approves_at, Commission.amount, Commission.id)
         .limit(limit)
     )
     return list(session.execute(query).scalars())

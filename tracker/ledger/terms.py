@@ -6,15 +6,16 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, Select, exists, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tracker.domain.commissions import Offer, Terms
 from tracker.domain.ids import derived_id
+from tracker.domain.journeys import EARNING_CHANNELS
 from tracker.domain.orders import Status
 from tracker.ledger import commissions_due
 from tracker.ledger.database import among
-from tracker.ledger.tables import Brand, Credit, CreditSet, OrderRow, OrderTerms
+from tracker.ledger.tables import Brand, Credit, CreditSet, OrderRow, OrderTerms, Touch
 from tracker.ledger.tables import Terms as TermsRow
 
 
@@ -34,6 +35,11 @@ def hold_still(session: Session) -> None:
     session.execute(select(Brand.id).order_by(Brand.id).with_for_update(read=True))
 
 
+def begin_adding(session: Session, brand_id: str) -> None:
+    """Until the transaction ends nothing of the brand is reckoned; its orders keep coming in."""
+    session.execute(select(Brand.id).where(Brand.id == brand_id).with_for_update(key_share=True))
+
+
 class Book:
     """All terms of some brands that may concern some partners, read once."""
 
@@ -51,13 +57,14 @@ class Book:
         return self._of_brand.get(brand_id, [])
 
 
-def mark_due(session: Session, brand_id: str, partner_id: str | None, valid_from: datetime, wall: datetime) -> int:
+def mark_due(session: Session, added: Offer, brand_id: str, wall: datetime) -> int:
     """Have orders of which new terms may be the first reckoned anew; how many. Frozen terms stay as they are.
 
-    For the transaction that adds the terms, with the brand's row locked: whoever reckons an order whose credits we
-    cannot see yet waits for that row, and then sees the terms.
+    For the transaction that adds the terms, after `begin_adding`: whoever reckons an order whose credits we cannot see
+    yet waits for that, and then sees the terms.
     """
-    order_ids = session.execute(_without_terms(brand_id, partner_id, valid_from)).scalars().all()
+    without_terms = _assisted if added.terms.assist else _credited
+    order_ids = session.execute(without_terms(brand_id, added.partner_id, added.valid_from)).scalars().all()
     locking = (
         select(OrderRow.id)
         .where(among(session, OrderRow.id, set(order_ids)))
@@ -69,20 +76,33 @@ def mark_due(session: Session, brand_id: str, partner_id: str | None, valid_from
     return len(found)
 
 
-def _without_terms(brand_id: str, partner_id: str | None, placed_from: datetime) -> Select[str]:
+def _credited(brand_id: str, partner_id: str | None, placed_from: datetime) -> Select[str]:
     query = (
-        select(OrderRow.id)
+        _paid_orders(brand_id, placed_from)
         .join(CreditSet, CreditSet.order_id == OrderRow.id)
         .join(Credit, Credit.set_id == CreditSet.id)
-        .outerjoin(OrderTerms, (OrderTerms.order_id == OrderRow.id) & (OrderTerms.partner_id == Credit.partner_id))
-        .where(
-            OrderRow.brand_id == brand_id,
-            OrderRow.placed_at >= placed_from,
-            OrderRow.status == Status.PAID,
-            CreditSet.paying,
-            CreditSet.sealed,
-            OrderTerms.order_id.is_(None),
-        )
-        .distinct()
+        .where(CreditSet.paying, CreditSet.sealed, _no_terms_of(Credit.partner_id))
     )
     return query.where(Credit.partner_id == partner_id) if partner_id else query
+
+
+def _assisted(brand_id: str, partner_id: str | None, placed_from: datetime) -> Select[str]:
+    """Whoever is credited stands in the journey as well."""
+    query = (
+        _paid_orders(brand_id, placed_from)
+        .join(Touch, Touch.order_id == OrderRow.id)
+        .where(Touch.channel.in_(EARNING_CHANNELS), _no_terms_of(Touch.partner_id))
+    )
+    return query.where(Touch.partner_id == partner_id) if partner_id else query
+
+
+def _paid_orders(brand_id: str, placed_from: datetime) -> Select[str]:
+    return (
+        select(OrderRow.id)
+        .where(OrderRow.brand_id == brand_id, OrderRow.placed_at >= placed_from, OrderRow.status == Status.PAID)
+        .distinct()
+    )
+
+
+def _no_terms_of(partner_id: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    return ~exists().where(OrderTerms.order_id == OrderRow.id, OrderTerms.partner_id == partner_id)

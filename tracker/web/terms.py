@@ -57,14 +57,14 @@ def _page(wiring: Wiring, refused: Problems) -> Response:
         if view is None:
             return cast("Response", redirect(url_for("pages.overview")))
         desk = _desk(wiring, session, view)
-        found = terms.page(desk, terms.TermsQuery(limit=_NEWEST)).data
+        agreed = terms.newest(desk, _NEWEST)
         forgotten = commissions.without_terms(desk, _FORGOTTEN)
         names = Names.of(session, view.brand.id)
     page = render_template(
         "terms.html",
         view=view,
         names=names,
-        agreed=sorted(found, key=lambda one: one.valid_from, reverse=True),
+        agreed=agreed,
         forgotten=forgotten,
         refused=refused,
         typed=_typed() if refused else {},
