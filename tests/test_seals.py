@@ -163,6 +163,13 @@ def test_a_changed_cause_or_date_is_named(small: World, values: dict[str, Any]) 
     assert fault(small)[0] == 2
 
 
+def test_who_gained_or_lost_cannot_be_told_otherwise(small: World) -> None:
+    (second,) = [row for row in small.all(Seal) if row["version"] == 2]
+    forged = [{"partner": small.alice, "channel": "influence", "before": None, "after": "1.00"}]
+    change(small, update(Receipt).where(*receipt_of(small, second["number"])).values(changes=forged))
+    assert fault(small) == (second["number"], "version 2 does not say rightly who gained or lost by it")
+
+
 def test_a_receipt_that_was_deleted_is_named(world: World) -> None:
     change(world, delete(Receipt).where(*receipt_of(world, 4)))
     assert fault(world) == (4, "version 1 of the receipt is gone")
@@ -294,6 +301,25 @@ def test_the_worker_seals_every_brand(hands: Wiring) -> None:
     assert workers.sealing.seal() == 14
     assert workers.sealing.seal() == 0
     assert [audit(world).fault for world in worlds] == [None, None]
+
+
+def test_a_sealer_that_is_killed_before_its_commit_loses_nothing(
+    hands: Wiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = _sealed_world(Ledger(hands.settings.database_url, hands.engine, hands.sessions))
+    change(world, delete(Seal))
+
+    def die(name: str) -> None:
+        assert name == "sealing.before_commit"
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("tracker.failpoints.reached", die)
+        with pytest.raises(KeyboardInterrupt):
+            workers.sealing.seal()
+    assert (world.all(Seal), audit(world).unsealed) == ([], 7)
+    assert workers.sealing.seal() == 7
+    assert audit(world).fault is None
 
 
 def _sealed_world_of(ledger: Ledger, name: str) -> World:

@@ -1,4 +1,8 @@
-"""`workers.sealing.seal`: receipts are chained behind the crediting, brand by brand, a batch a transaction."""
+"""`workers.sealing.seal`: receipts are chained behind the crediting, brand by brand, a batch a transaction.
+
+The scheduler rings for it and the crediting does not: nothing waits for a seal, and one batch of many receipts every
+few seconds costs less than one of few behind each order. What is not sealed yet is counted by the audit.
+"""
 
 from __future__ import annotations
 

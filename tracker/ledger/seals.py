@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.chain import GENESIS, Entry, canonical, digest, link
 from tracker.domain.ids import derived_id
 from tracker.domain.money import minor_units
-from tracker.domain.receipts import net_again, recompute, stated
+from tracker.domain.receipts import changes, net_again, recompute, stated
 from tracker.ledger.bulk import insert_rows
 from tracker.ledger.database import among, is_postgresql
 from tracker.ledger.tables import Credit, CreditSet, Receipt, Seal
@@ -162,11 +162,11 @@ def audit(session: Session, brand_id: str, *, noted: str | None = None) -> Audit
     return Audit(end.number, count_unsealed(session, brand_id), end, found)
 
 
-def _links(session: Session, brand_id: str) -> Iterator[tuple[Found, str | None]]:
-    """The links in order, each with its receipt (None where it is gone) and the digest of the version before it."""
+def _links(session: Session, brand_id: str) -> Iterator[tuple[Found, Found | None]]:
+    """The links in order, each with its receipt (of Nones where it is gone) and the receipt before it."""
     number = 0
     while page := session.execute(_page(brand_id, number)).all():
-        earlier = _digests(session, [row.order_id for row in page if row.version > 1])
+        earlier = _versions(session, [row.order_id for row in page if row.version > 1])
         yield from ((row, earlier.get((row.order_id, row.version - 1))) for row in page)
         number = page[-1].number
 
@@ -175,7 +175,8 @@ def _page(brand_id: str, after: int) -> Select[*tuple[Any, ...]]:
     return (
         select(
             *(Seal.number, Seal.order_id, Seal.version, Seal.hash, Seal.digest.label("sealed_digest")),
-            *(Receipt.digest, Receipt.body, Receipt.cause, Receipt.replaces, Receipt.drawn_at, Seal.brand_id),
+            *(Receipt.digest, Receipt.body, Receipt.cause, Receipt.replaces, Receipt.drawn_at),
+            *(Receipt.changes, Seal.brand_id),
         )
         .outerjoin(
             Receipt,
@@ -191,12 +192,13 @@ def _page(brand_id: str, after: int) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _digests(session: Session, order_ids: list[str]) -> dict[tuple[str, int], str]:
-    query = select(Receipt.order_id, Receipt.version, Receipt.digest).where(among(session, Receipt.order_id, order_ids))
-    return {(row.order_id, row.version): row.digest for row in session.execute(query)} if order_ids else {}
+def _versions(session: Session, order_ids: list[str]) -> dict[tuple[str, int], Found]:
+    query = select(Receipt.order_id, Receipt.version, Receipt.digest, Receipt.body)
+    chosen = query.where(among(session, Receipt.order_id, order_ids))
+    return {(row.order_id, row.version): row for row in session.execute(chosen)} if order_ids else {}
 
 
-def _differs(row: Found, before: str | None, previous: Head) -> str | None:
+def _differs(row: Found, before: Found | None, previous: Head) -> str | None:
     """What is wrong with a link, or None."""
     if row.number != previous.number + 1:
         return f"link {previous.number + 1} is missing"
@@ -211,20 +213,33 @@ def _differs(row: Found, before: str | None, previous: Head) -> str | None:
             previous.hash, entry
         )
         != row.hash,
-        f"version {row.version} does not say which one it replaces": before not in (None, row.replaces),
+        f"version {row.version} does not say which one it replaces": before is not None
+        and before.digest != row.replaces,
     }
-    return next((what for what, is_so in troubles.items() if is_so), None) or _miscounts(row.body)
+    return next((what for what, is_so in troubles.items() if is_so), None) or _miscounts(row, before)
 
 
-def _miscounts(body: dict[str, Any]) -> str | None:
-    """Whether the receipt's amounts do not follow from its own figures and weights."""
+def _miscounts(row: Found, before: Found | None) -> str | None:
+    """Whether the receipt's amounts do not follow from its own figures and weights, or its changes from the two."""
+    body = row.body
     try:
         order = body["order"]
         if net_again(body) != minor_units(order["net"], order["currency"]):
             return "the net value does not follow from the figures of the order"
-        return None if recompute(body) == stated(body) else "the amounts do not follow from the weights"
+        if recompute(body) != stated(body):
+            return "the amounts do not follow from the weights"
+        if row.changes != _changed(before, body):
+            return f"version {row.version} does not say rightly who gained or lost by it"
+        return None
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
         return f"the receipt cannot be computed again ({type(error).__name__})"
+
+
+def _changed(before: Found | None, body: dict[str, Any]) -> list[dict[str, str | None]]:
+    """Who gained or lost by a receipt: nothing is compared with one of another format."""
+    if before is None or before.body["format"] != body["format"]:
+        return []
+    return changes(before.body, body)
 
 
 def _unlike_credits(session: Session, brand_id: str) -> Fault | None:
