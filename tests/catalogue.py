@@ -68,6 +68,7 @@ def _extracted(folder: Path, pattern: str, method: str) -> Iterator[Message]:
 def _constants() -> Iterator[str]:
     for report in _shape.reports().values():
         yield from (report.TITLE, report.DESCRIPTION, _shape.group_of(report))
+        yield from [report.EMPTY] if hasattr(report, "EMPTY") else []
         yield from (text for column in report.COLUMNS for text in (column.title, column.help) if text)
     yield from (model.TITLE for model in plugins.discover("tracker.attribution").values())
     yield incremental.CAVEAT

@@ -83,7 +83,8 @@ class Report(Protocol):
     """The shape of a public module in `tracker.reports`. Its name is the module's.
 
     It may also have GROUP (the heading under which menus list it), RANK (its place there), CHART (the macro of
-    templates/_macros.html that draws it) and WORDS (what its own words of a closed set are called, in English).
+    templates/_macros.html that draws it), EMPTY (what a page says where there are no rows, in English) and WORDS (what
+    its own words of a closed set are called, in English).
     """
 
     TITLE: str
@@ -105,6 +106,7 @@ class Result:
     rows: Sequence[Row]
     scope: Scope
     chart: str = ""
+    empty: str = ""
 
 
 def reports() -> dict[str, Report]:
@@ -144,8 +146,8 @@ def run(session: Session, name: str, scope: Scope) -> Result:
     report = reports().get(name)
     if report is None:
         raise NotFound(f"no report is called {name!r}; there are {', '.join(reports())}")
-    rows, chart = report.rows(session, scope), getattr(report, "CHART", "")
-    return Result(name, report.TITLE, report.DESCRIPTION, report.COLUMNS, rows, scope, chart)
+    rows, chart, empty = report.rows(session, scope), getattr(report, "CHART", ""), getattr(report, "EMPTY", "")
+    return Result(name, report.TITLE, report.DESCRIPTION, report.COLUMNS, rows, scope, chart, empty)
 
 
 def scope_from(session: Session, brand_id: str, asked: Mapping[str, str], now: datetime) -> Scope:

@@ -18,6 +18,7 @@ RANK = 23
 GROUP = "Influence × affiliation"
 TITLE = "Assists"
 DESCRIPTION = "In how many orders each partner had a hand, and where. Last click does not see who opens sales."
+EMPTY = "No order has a journey with a partner in it."
 COLUMNS = (
     Column("partner_id", "Partner id", Kind.ID),
     Column("partner", "Partner"),

@@ -25,6 +25,7 @@ DESCRIPTION = (
 )
 LEAK = 30 * 60  # seconds from the coupon site's click to the order
 DEALS = (PartnerKind.COUPON, PartnerKind.CASHBACK)
+EMPTY = "No code of a partner was used."
 COLUMNS = (
     Column("code", "Code"),
     Column("partner_id", "Partner id", Kind.ID),

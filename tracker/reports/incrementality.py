@@ -34,6 +34,7 @@ WORDS = {
     EARLY: "Too early: it is not over",
     LITTLE: "Too little to compare: orders with a region, since as long before as it lasted, are needed",
 }
+EMPTY = "No campaign has left out regions or days: tracker holdout add begins an experiment."
 COLUMNS = (
     Column("holdout", "Holdout"),
     Column("holdout_id", "Holdout id", Kind.ID),

@@ -35,6 +35,7 @@ _STEPS = (
 )
 _LONGER = "days_31_on"
 WORDS = {**{name: title for name, title, _ in _STEPS}, _LONGER: "Later than day 30"}
+EMPTY = "No paid order has a click on such a link before it."
 COLUMNS = (
     Column("lag", "Time", Kind.WORD, "Time from the first click to the order."),
     *_crossing.COLUMNS,

@@ -38,6 +38,7 @@ WORDS = {
     EARLY: "Too early: the three days after it are not over",
     LITTLE: "Too little to compare: four weeks before it, without other placements, and 20 such orders are needed",
 }
+EMPTY = "No placement was published in it."
 COLUMNS = (
     Column("placement", "Placement"),
     Column("placement_id", "Placement id", Kind.ID),

@@ -25,6 +25,7 @@ DESCRIPTION = (
     "Sales of affiliates, closed by them or credited to them, that began with an influencer: who opened them for whom."
 )
 ALL = "∑"
+EMPTY = "No sale of an affiliate began with an influencer."
 COLUMNS = (
     Column("influencer_id", "Influencer id", Kind.ID),
     Column("influencer", "Opened by", help="The influencer whose touchpoint was the first of the journey."),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, distinct, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.commissions import Kind as RowKind
 from tracker.domain.commissions import State
@@ -20,6 +20,7 @@ RANK = 35
 GROUP = "Money"
 TITLE = "What is owed"
 DESCRIPTION = "What partners are owed as of the end of the last day, whenever the orders were placed."
+EMPTY = "A commission is owed once an order is paid, a partner is credited and terms say the pay."
 COLUMNS = (
     Column("partner_id", "Partner id", Kind.ID),
     Column("partner", "Partner"),
@@ -68,18 +69,22 @@ def _row(partner: Any, currency: str, figures: Any, forgotten: int) -> Row:
 
 
 def _owed(scope: Scope, start: datetime, end: datetime) -> Select[*tuple[Any, ...]]:
-    approved, paid = _stepped(State.APPROVED, end), _stepped(State.PAID, end)
+    approved, paid = aliased(CommissionStep), aliased(CommissionStep)
+    is_paid = paid.at.is_not(None)
+    is_approved = and_(approved.at.is_not(None), ~is_paid)
     query = (
         select(
             Commission.partner_id,
             Commission.currency,
             _sum(Commission.at >= start).label("recorded"),
-            _sum(and_(~approved, ~paid)).label("pending"),
-            _sum(and_(approved, ~paid)).label("approved"),
-            _sum(paid).label("paid"),
+            _sum(and_(approved.at.is_(None), ~is_paid)).label("pending"),
+            _sum(is_approved).label("approved"),
+            _sum(is_paid).label("paid"),
             (-_sum(Commission.kind == RowKind.REVERSAL.value)).label("reversed"),
             func.count(distinct(Commission.order_id)).label("orders"),
         )
+        .outerjoin(approved, _of_step(approved, State.APPROVED, end))
+        .outerjoin(paid, _of_step(paid, State.PAID, end))
         .where(Commission.brand_id == scope.brand_id, Commission.at < end)
         .group_by(Commission.partner_id, Commission.currency)
     )
@@ -113,7 +118,5 @@ def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, Commission.amount), else_=0)), 0)
 
 
-def _stepped(to: State, end: datetime) -> ColumnElement[bool]:
-    return exists().where(
-        CommissionStep.commission_id == Commission.id, CommissionStep.state == to.value, CommissionStep.at < end
-    )
+def _of_step(step: type[CommissionStep], state: State, end: datetime) -> ColumnElement[bool]:
+    return and_(step.commission_id == Commission.id, step.state == state.value, step.at < end)

@@ -24,6 +24,7 @@ DESCRIPTION = (
 )
 RANK = 27
 GROUP = "Influence × affiliation"
+EMPTY = "A path needs an order that a click led to, or a visitor with consent whose window has closed."
 COLUMNS = (
     Column("path", "Path", help="The channels of a journey's clicks in time order."),
     Column("touches", "Touches", Kind.INTEGER, "Clicks in the journey."),

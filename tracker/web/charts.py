@@ -152,6 +152,37 @@ def _cell(row: Row | None, highest: int) -> Cell:
     return Cell(_amount(row["orders"]), revenue, -(-5 * revenue // highest) if highest > 0 else 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """How much of what affiliates closed influence had opened, in one currency."""
+
+    currency: str
+    orders: int
+    revenue: int
+    closed_orders: int
+    closed_revenue: int
+
+    @property
+    def share(self) -> Fraction | None:
+        """The share of the net revenue; None where it is not positive."""
+        return Fraction(self.revenue, self.closed_revenue) if self.closed_revenue > 0 else None
+
+
+def of_opened(result: Result) -> list[Opened]:
+    """The answer of the report `crossing` to its main question, by currency; none where affiliates closed nothing."""
+    closed = [row for row in result.rows if row["closer"] == "affiliate"]
+    found = []
+    for currency in dict.fromkeys(str(row["currency"]) for row in closed):
+        sold = [row for row in closed if row["currency"] == currency]
+        opened = [row for row in sold if row["opener"] == "influence"]
+        found.append(Opened(currency, *_summed(opened), *_summed(sold)))
+    return found
+
+
+def _summed(rows: Sequence[Row]) -> tuple[int, int]:
+    return sum(_amount(row["orders"]) for row in rows), sum(_amount(row["revenue"]) for row in rows)
+
+
 def of_steps(result: Result) -> list[tuple[Row, int]]:
     """The rows of the first currency without its total, and how wide the bar of each one's orders is, of BAR_WIDTH."""
     first = result.columns[0].key

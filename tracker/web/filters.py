@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -53,6 +54,9 @@ WORDS = {
     "failed": "Failed",
     "anomaly": "Anomaly",
     "clicks_lost": "Clicks lost",
+    "pos": "Till",
+    "marketplace": "Marketplace",
+    "draft": "Draft by staff",
     "deliveries_lost": "Deliveries lost",
     **words(),
 }
@@ -62,7 +66,8 @@ def register(app: Flask, wiring: Wiring) -> None:
     """Languages by the reader's own preference, and the filters that templates use."""
     folder = str(Path(__file__).parent.parent / "translations")
     Babel(app, default_translation_directories=folder, locale_selector=language)
-    filters = (money, decimal_money, percent, integer, number, day, moment, clock, word, cell, age, size)
+    filters = (money, decimal_money, decimal_percent, percent, integer, number, day, moment, clock, word, cell, steps,
+               age, size)  # fmt: skip
     app.jinja_env.filters.update({function.__name__: function for function in filters})
     app.jinja_env.globals["language"] = language
 
@@ -94,6 +99,11 @@ def percent(value: Fraction | float | None) -> str:
     tenths = round(Fraction(value) * 1000)
     pattern = get_locale().percent_formats[None].pattern.replace("#,##0", "#,##0.0")
     return numbers.format_percent(Decimal(tenths).scaleb(-3), pattern, locale=get_locale())
+
+
+def decimal_percent(rate: str) -> str:
+    """A plain decimal of percent, such as a rate that was agreed, with every digit."""
+    return numbers.format_percent(Decimal(rate).scaleb(-2), locale=get_locale(), decimal_quantization=False)
 
 
 def integer(value: int | None) -> str:
@@ -135,6 +145,11 @@ def word(value: str | None) -> str:
     if not value:
         return ""
     return gettext(WORDS[value]) if value in WORDS else value.replace("_", " ")
+
+
+def steps(path: str) -> list[tuple[str, int]]:
+    """The names of a path in time order, each with how many times it follows itself."""
+    return [(name, len(list(same))) for name, same in groupby(path.lower().split(" › "))]
 
 
 def age(since: datetime | None, now: datetime | None = None) -> str:

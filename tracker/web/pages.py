@@ -26,7 +26,7 @@ from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Shop
 from tracker.reports import _shape
 from tracker.reports._orders import OrderFilter, orders_page, receipt
 from tracker.reports._shape import Kind, Result, Row, Scope
-from tracker.web import auth, charts, guard, health
+from tracker.web import _tables, auth, charts, guard, health
 from tracker.wiring import Wiring
 
 _PACKAGE = Path(__file__).parent.parent
@@ -272,11 +272,14 @@ def _everywhere(wiring: Wiring) -> Any:
             "bars_of": charts.of_channels,
             "chart_of": charts.of_days,
             "grids_of": charts.of_crossing,
+            "opened_of": charts.of_opened,
             "steps_of": charts.of_steps,
             "models": {_shape.PAYING: "Paying model", **_shape.model_titles()},
             "channels": list(Channel),
             "statuses": list(Status),
             "Kind": Kind,
+            "laid_out": _tables.laid_out,
+            "is_estimated": _tables.is_estimated,
             "view": g.get("view"),
         }
 
