@@ -203,6 +203,17 @@ WORDS: Mapping[str, Word] = {
     ),
 }
 
+# What the settings of models are called; one that is not here is shown under its own name.
+MODEL_SETTINGS: Mapping[str, str] = {
+    "first": "share of the first",
+    "last": "share of the last",
+    "opener": "share of the opener",
+    "assist": "share of those between",
+    "closer": "share of the closer",
+    "on_top": "the ends have a part of the share between too",
+    "half_life_days": "half-life in days",
+}
+
 _MATTERS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "precedence": lambda rules: bool(rules["between_partners"] == "hierarchy"),
     "unearned_code": lambda rules: rules["code_policy"] != "always" or bool(rules["code_policies"]),
@@ -212,7 +223,10 @@ _MATTERS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "models": lambda rules: rules["paying_model"] in rules["models"],
 }
 
-SENTENCES = tuple(text for word in WORDS.values() for text in (word.title, word.help, *word.choices.values()))
+SENTENCES = (
+    *(text for word in WORDS.values() for text in (word.title, word.help, *word.choices.values())),
+    *MODEL_SETTINGS.values(),
+)
 
 
 def word_of(key: str) -> Word:

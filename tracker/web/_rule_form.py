@@ -96,10 +96,10 @@ def _sentences(key: str, setting: Word, value: Any, campaigns: Mapping[str, str]
     if setting.kind is Kind.SETTINGS:
         for campaign_id, own in value.items():
             told = "; ".join(f"{title} – {' '.join(said)}" for title, said in _own(own, campaigns))
-            yield f"{campaigns.get(campaign_id, campaign_id)}: {told}"
+            yield _told(campaigns.get(campaign_id, campaign_id), told)
     elif setting.depth and isinstance(value, Mapping):
         for name, each in value.items():
-            yield f"{_name(key, name)}: {_value(setting, each)}"
+            yield _told(_name(key, name), _value(setting, each))
     elif key == "paying_model":
         yield f"{_model(value)}."
     else:
@@ -114,7 +114,7 @@ def _own(settings: Mapping[str, Any], campaigns: Mapping[str, str]) -> Iterator[
 
 def _value(setting: Word, value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name.replace('_', ' ')} {each}" for name, each in value.items())
+        return ", ".join(f"{_model_setting(name)} {each}" for name, each in value.items())
     said = json.dumps(value) if isinstance(value, bool) else value
     if isinstance(said, str):
         return _(setting.choices[said]) if said in setting.choices else said
@@ -123,6 +123,14 @@ def _value(setting: Word, value: Any) -> str:
     if setting.kind is Kind.RANKING:
         return " › ".join(" = ".join(word(each) for each in rank) for rank in value)
     return ", ".join(word(str(each)) for each in value) or _("none") if isinstance(value, list) else str(value)
+
+
+def _told(name: str, value: str) -> str:
+    return str(_("%(name)s: %(value)s", name=name, value=value))
+
+
+def _model_setting(name: str) -> str:
+    return _(rule_words.MODEL_SETTINGS[name]) if name in rule_words.MODEL_SETTINGS else name.replace("_", " ")
 
 
 def _name(key: str, name: str) -> str:
@@ -267,7 +275,7 @@ def _ranks(key: str, setting: Word, value: Sequence[Sequence[str]]) -> Iterator[
 def _model_entries(value: Mapping[str, Mapping[str, str]]) -> Iterator[Entry]:
     for model, module in discover("tracker.attribution").items():
         for name, usual in module.SETTINGS.items() if module.MAY_PAY else ():
-            label = f"{_(module.TITLE)}: {name.replace('_', ' ')}"
+            label = _told(_(module.TITLE), _model_setting(name))
             yield Entry(f"models.{model}.{name}", label, "text", value.get(model, {}).get(name, usual))
 
 
