@@ -27,8 +27,8 @@ DESCRIPTION = (
 )
 PROVEN, UNPROVEN, EARLY, LITTLE = "holdout_proven", "holdout_unproven", "holdout_early", "holdout_little"
 WORDS = {
-    "regions": "Regions",
-    "days": "Days",
+    "regions": "Some regions",
+    "days": "Some days",
     PROVEN: "Told from chance",
     UNPROVEN: "Cannot be told from chance",
     EARLY: "Too early: it is not over",
@@ -55,8 +55,8 @@ COLUMNS = (
         "Orders that the campaign added. By regions: how much more they changed than those held out, against as many "
         "days before (at least 28). By days: how much more they sold, against what their weekdays sold before.",
     ),
-    Column("low", "From", Kind.NUMBER, "Lower end of the interval that holds the true lift 95 times of 100."),
-    Column("high", "To", Kind.NUMBER, "Upper end of that interval."),
+    Column("low", "Lift, from", Kind.NUMBER, "Lower end of the interval that holds the true lift 95 times of 100."),
+    Column("high", "Lift, to", Kind.NUMBER, "Upper end of that interval."),
     Column("chance", "Chance alone", Kind.PERCENT, "How often the draw alone would make so large a difference (p)."),
     Column("revenue_lift", "Lift, value", Kind.MONEY, "Net value that the campaign added."),
     Column("revenue_low", "Value, from", Kind.MONEY, "Lower end of its interval."),

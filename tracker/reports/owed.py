@@ -29,7 +29,7 @@ COLUMNS = (
     Column("recorded", "New in the period", Kind.MONEY, "Commissions less reversals recorded in the days chosen."),
     Column("pending", "Pending", Kind.MONEY, "In its hold: a refund still takes it back before it is approved."),
     Column("approved", "Approved", Kind.MONEY, "To be paid; what was taken back after a payment is already off."),
-    Column("paid", "Paid", Kind.MONEY, "In payouts, less what later payouts kept back."),
+    Column("paid", "Paid out", Kind.MONEY, "In payouts, less what later payouts kept back."),
     Column("reversed", "Reversed", Kind.MONEY, "Taken back since money went back to buyers; in the other figures too."),
     Column("orders", "Orders", Kind.INTEGER, "Orders for which a commission was recorded, reversed ones included."),
     Column("without_terms", "Orders without terms", Kind.INTEGER, "Credited to the partner, but no terms say the pay."),
