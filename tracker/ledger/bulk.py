@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, cast
 
+import msgspec
 import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, Insert, Table, exc, insert, types
@@ -48,13 +48,17 @@ def _insertion(table: type[Base], *, postgresql: bool) -> Insert:
 
 def _copy(connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
-    writers = {column: _writer(table, column) for column in rows[0]}
+    columns = list(rows[0])
+    of_json = [place for place, column in enumerate(columns) if _is_json(table, column)]
     command = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(table.__tablename__), sql.SQL(", ").join(map(sql.Identifier, writers))
+        sql.Identifier(table.__tablename__), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
     with driver_errors(), driver.cursor() as cursor, cursor.copy(command) as copy:
         for row in rows:
-            copy.write_row([write(row[column]) for column, write in writers.items()])
+            values = [row[column] for column in columns]
+            for place in of_json:
+                values[place] = _spelled(values[place])
+            copy.write_row(values)
 
 
 @contextmanager
@@ -75,27 +79,13 @@ _KINDS = (
 
 
 @cache
-def _writer(table: type[Base], column: str) -> Callable[[Any], Any]:
-    """How a value of the column is given to COPY, which knows no types but PostgreSQL's own spellings."""
-    if isinstance(cast(Table, table.__table__).c[column].type, types.JSON):
-        return _json
-    return _as_it_is
+def _is_json(table: type[Base], column: str) -> bool:
+    """Whether COPY, which knows only PostgreSQL's own spellings, has to be given the column's values as text."""
+    return isinstance(cast(Table, table.__table__).c[column].type, types.JSON)
 
 
-class Spelled(str):
-    """JSON that has been spelled out already, for COPY."""
-
-    __slots__ = ()
+def _spelled(value: Any) -> str | None:
+    return None if value is None else _spell(value).decode()
 
 
-def _json(value: Any) -> str | None:
-    if value is None or isinstance(value, Spelled):
-        return value
-    return "[]" if value == [] else _spell(value)
-
-
-_spell = json.JSONEncoder(check_circular=False).encode
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+_spell = msgspec.json.Encoder().encode

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Insert, Select, bindparam, delete, func, select, update
+from sqlalchemy import Insert, Select, String, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
-from tracker.ledger.bulk import insert_rows
-from tracker.ledger.database import among, is_postgresql
+from tracker.ledger.database import among, among_bound, is_postgresql, packed
 from tracker.ledger.due import Claim
 from tracker.ledger.tables import CommissionsDue, OrderRow
 
@@ -29,16 +28,13 @@ def mark(session: Session, causes: Mapping[str, str], wall: datetime) -> None:
     """
     if not causes:
         return
-    turn = secrets.randbits(48)
-    rows = [
-        {"order_id": order_id, "turn": turn, "cause": causes[order_id], "since": wall} for order_id in sorted(causes)
-    ]
-    known = select(CommissionsDue.order_id).where(among(session, CommissionsDue.order_id, causes))
-    waiting = set(session.execute(known.with_for_update()).scalars())
-    insert_rows(session, CommissionsDue, [row for row in rows if row["order_id"] not in waiting])
-    again = [row for row in rows if row["order_id"] in waiting]
-    if again:
-        session.connection().execute(_marking(postgresql=is_postgresql(session)), again)
+    turn, marking = secrets.randbits(48), _marking(postgresql=is_postgresql(session))
+    of_cause: dict[str, list[str]] = {}
+    for order_id in sorted(causes):
+        of_cause.setdefault(causes[order_id], []).append(order_id)
+    for cause, order_ids in of_cause.items():
+        figures = {"ids": packed(session, order_ids), "turn": turn, "cause": cause, "since": wall}
+        session.connection().execute(marking, figures)
 
 
 def claim(session: Session, limit: int) -> list[Claim]:
@@ -91,8 +87,14 @@ def count(session: Session) -> int:
 
 @cache
 def _marking(*, postgresql: bool) -> Insert:
+    """One statement for many orders, in order of ids: two transactions never wait for each other crosswise."""
+    chosen = among_bound(OrderRow.id, bindparam("ids", type_=String()), postgresql=postgresql)
+    columns = (CommissionsDue.turn, CommissionsDue.cause, CommissionsDue.since)
+    rows = select(OrderRow.id, *(bindparam(column.key, type_=column.type) for column in columns))
     insert = insert_postgresql if postgresql else insert_sqlite
-    statement = insert(CommissionsDue)
+    statement = insert(CommissionsDue).from_select(
+        ["order_id", *(column.key for column in columns)], rows.where(chosen).order_by(OrderRow.id)
+    )
     return statement.on_conflict_do_update(
         index_elements=["order_id"],
         set_={"turn": CommissionsDue.turn + 1, "cause": statement.excluded.cause},

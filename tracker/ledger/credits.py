@@ -22,7 +22,7 @@ from tracker.domain.ids import derived_id
 from tracker.domain.journeys import Journey
 from tracker.domain.receipts import changes, owed_by
 from tracker.ledger import commissions_due
-from tracker.ledger.bulk import Spelled, insert_rows
+from tracker.ledger.bulk import insert_rows
 from tracker.ledger.database import among, among_bound, is_postgresql, packed
 from tracker.ledger.journeys import Case
 from tracker.ledger.tables import Credit, CreditSet, OrderRow, Receipt, Touch
@@ -111,8 +111,11 @@ def write(
     standing = _standing(session, digests)
     _settle(session, _differences(conclusions, standing, digests))
     drawn = [one for one in conclusions if standing[one.order_id].digest != digests[one.order_id]]
-    rows = [_receipt_row(one, standing[one.order_id], digests[one.order_id], why, now) for one in drawn]
-    _draw(session, rows, texts)
+    rows = [
+        {"body": texts[one.order_id], "digest": digests[one.order_id], **_receipt_row(one, standing, why, now)}
+        for one in drawn
+    ]
+    _draw(session, rows)
     _stamp(session, conclusions, standing, now)
     owing = [one.order_id for one in drawn if _owes_otherwise(one, standing[one.order_id])]
     commissions_due.mark(session, {order_id: why.get(order_id, _UNASKED) for order_id in owing}, wall or now)
@@ -131,7 +134,7 @@ def _standing(session: Session, digests: Mapping[str, str]) -> dict[str, Standin
     )
     other = [row.id for row in rows if row.digest is not None and row.digest != digests[row.id]]
     query = select(Receipt.order_id, Receipt.body).where(among(session, Receipt.order_id, other), Receipt.current)
-    bodies = {row.order_id: row.body for row in session.execute(query)} if other else {}
+    bodies = {row.order_id: row.body for row in session.connection().execute(query)} if other else {}
     return {
         row.id: Standing(
             row.version or 0, row.digest, row.sets, row.touches, row.rule_set, _readable(bodies.get(row.id))
@@ -273,7 +276,7 @@ def _check(session: Session, set_ids: Sequence[str]) -> None:
         raise CreditsDoNotSum(f"{len(set_ids)} credit sets, of which {summing} sum to the net value")
 
 
-def _draw(session: Session, rows: Sequence[Row], texts: Mapping[str, str]) -> None:
+def _draw(session: Session, rows: Sequence[Row]) -> None:
     """Add the receipts, and take the place of those that were current."""
     overtaken = [row["order_id"] for row in rows if row["version"] > 1]
     if overtaken:
@@ -281,8 +284,6 @@ def _draw(session: Session, rows: Sequence[Row], texts: Mapping[str, str]) -> No
             update(Receipt).where(among(session, Receipt.order_id, overtaken), Receipt.current).values(current=False)
         )
         session.execute(aging, execution_options=_NO_SYNC)
-    if is_postgresql(session):
-        rows = [{**row, "body": Spelled(texts[row["order_id"]])} for row in rows]
     insert_rows(session, Receipt, rows)
 
 
@@ -302,15 +303,14 @@ def _stamp(
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _receipt_row(one: Conclusion, stands: Standing, its_digest: str, causes: Mapping[str, str], now: datetime) -> Row:
+def _receipt_row(one: Conclusion, standing: Mapping[str, Standing], causes: Mapping[str, str], now: datetime) -> Row:
+    stands = standing[one.order_id]
     return {
         "order_id": one.order_id,
         "version": stands.version + 1,
         "brand_id": one.case.brand_id,
         "current": True,
         "cause": causes.get(one.order_id, _UNASKED),
-        "body": one.receipt,
-        "digest": its_digest,
         "replaces": stands.digest,
         "changes": changes(stands.body, one.receipt) if stands.body is not None else [],
         "drawn_at": now,

@@ -59,12 +59,20 @@ class Trail:
 
     by_id: dict[str, Found] = field(default_factory=dict)
     by_visitor: dict[str, list[Found]] = field(default_factory=dict)
+    candidates: dict[tuple[str, frozenset[Evidence]], Candidate] = field(default_factory=dict)
+
+    def candidate(self, click: Found, evidence: frozenset[Evidence]) -> Candidate:
+        """The click as a candidate; the same one for all the orders of its visitor or customer."""
+        key = (click.id, evidence)
+        if key not in self.candidates:
+            self.candidates[key] = _click(click, evidence)
+        return self.candidates[key]
 
 
 def load(session: Session, order_ids: Collection[str]) -> list[Case]:
     """The cases of these orders, by order id. One of which no snapshot has arrived is left out: it is none yet."""
     query = select(*OrderRow.__table__.c).where(among(session, OrderRow.id, order_ids), OrderRow.status.is_not(None))
-    orders = session.execute(query.order_by(OrderRow.id)).all()
+    orders = session.connection().execute(query.order_by(OrderRow.id)).all()
     if not orders:
         return []
     relatives = {
@@ -163,14 +171,15 @@ def _trail(session: Session, orders: Sequence[Found], relatives: Mapping[str, Re
     trail = Trail()
     if carried:
         trail.by_id = {
-            click.id: click for click in session.execute(_click_query().where(among(session, Click.id, carried)))
+            click.id: click
+            for click in session.connection().execute(_click_query().where(among(session, Click.id, carried)))
         }
     visitors = {click.visitor_id for click in trail.by_id.values() if click.visitor_id is not None}
     if visitors:
         since = min(order.placed_at for order in orders) - LONGEST_WINDOW
         until = max(order.placed_at for order in orders) + SKEW
         of_visitors = _click_query().where(among(session, Click.visitor_id, visitors), Click.at.between(since, until))
-        for click in session.execute(of_visitors):
+        for click in session.connection().execute(of_visitors):
             trail.by_visitor.setdefault(click.visitor_id, []).append(click)
     return trail
 
@@ -215,7 +224,7 @@ def _clicks(order: Found, own: Sequence[Found], relatives: Relatives, trail: Tra
         for click in _nearest(order, found):
             clicks[click.id] = click
             evidence.setdefault(click.id, set()).add(kind)
-    return [_click(click, frozenset(evidence[click_id])) for click_id, click in clicks.items()]
+    return [trail.candidate(click, frozenset(evidence[click_id])) for click_id, click in clicks.items()]
 
 
 def _of_visitors(order: Found, trail: Trail, clicks: Iterable[Found]) -> list[Found]:
@@ -277,7 +286,7 @@ def _owners(session: Session, orders: Sequence[Found]) -> dict[tuple[str, str], 
         .where(or_(CodeOwner.valid_to.is_(None), CodeOwner.valid_to > min(order.placed_at for order in orders)))
     )
     owners: dict[tuple[str, str], list[Found]] = {}
-    for row in session.execute(query):
+    for row in session.connection().execute(query):
         owners.setdefault((row.brand_id, row.normal), []).append(row)
     return owners
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from tracker.ledger.types import Id, Json, Moment
+from tracker.ledger.types import Canonical, Id, Json, Moment
 
 
 class Base(DeclarativeBase):
@@ -644,7 +644,7 @@ class Receipt(Base):
     brand_id: Mapped[str] = mapped_column(Id)
     current: Mapped[bool]
     cause: Mapped[str] = mapped_column(String(40))
-    body: Mapped[dict[str, Any]]
+    body: Mapped[dict[str, Any]] = mapped_column(Canonical)
     digest: Mapped[str] = mapped_column(String(64))
     replaces: Mapped[str | None] = mapped_column(String(64))
     changes: Mapped[list[Any]]

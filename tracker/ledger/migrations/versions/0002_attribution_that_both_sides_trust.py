@@ -180,7 +180,7 @@ def upgrade() -> None:
     sa.Column('brand_id', tracker.ledger.types.Id(length=32), nullable=False),
     sa.Column('current', sa.Boolean(), nullable=False),
     sa.Column('cause', sa.String(length=40), nullable=False),
-    sa.Column('body', sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True, astext_type=Text()), 'postgresql'), nullable=False),
+    sa.Column('body', tracker.ledger.types.Canonical(), nullable=False),
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('replaces', sa.String(length=64), nullable=True),
     sa.Column('changes', sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True, astext_type=Text()), 'postgresql'), nullable=False),
