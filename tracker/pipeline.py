@@ -18,7 +18,7 @@ from tracker.agents import look
 from tracker.domain.agents import HIDDEN_LOAD, Agent, is_hidden_load
 from tracker.domain.clicks import decode
 from tracker.domain.commissions import Row, rows_to_add
-from tracker.domain.credits import ModelCredits, credit, receipt
+from tracker.domain.credits import ModelCredits, credit_among, receipt, weighable
 from tracker.domain.deliveries import Delivery, Platform, Redaction, ShopContext
 from tracker.domain.ids import derived_id
 from tracker.domain.journeys import judge
@@ -297,13 +297,13 @@ def _attribute(session: Session, claims: Sequence[due.Claim], now: datetime, wal
 def _conclude(case: journeys.Case) -> credits.Conclusion:
     """The thinking: whose touches, who may earn, who gets what, and why. Pure."""
     journey = judge(case.sale, case.candidates, case.rules)
-    paying_model = case.rules.under(journey.campaign_id).paying_model
+    found = weighable(journey, case.rules)
     results = tuple(
         ModelCredits(
             model=name,
             version=model.VERSION,
-            paying=model.MAY_PAY and name == paying_model,
-            credits=credit(journey, case.bill.net, model.weights, case.rules, additive=model.ADDITIVE),
+            paying=model.MAY_PAY and name == found.rules.paying_model,
+            credits=credit_among(found, case.bill.net, model.weights, additive=model.ADDITIVE),
             additive=model.ADDITIVE,
         )
         for name, model in discover("tracker.attribution").items()

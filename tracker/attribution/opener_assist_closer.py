@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.domain.journeys import Touchpoint
@@ -34,16 +35,21 @@ def weights(touches: Sequence[Touchpoint], rules: Rules) -> list[Fraction]:
     last c besides (Post Affiliate Pro: o = 1/4, c = 1/2, so that five touches take 30, 5, 5, 5 and 55 %). Raises
     ValueError for shares that are negative or do not sum to 1, and for `on_top` that is neither yes nor no.
     """
-    parts = _parts(rules.of_model(NAME, SETTINGS))
-    count = len(touches)
+    settings = rules.of_model(NAME, SETTINGS)
+    return list(_weights(len(touches), *(settings[name] for name in SETTINGS)))
+
+
+@lru_cache(maxsize=1000)
+def _weights(count: int, *settings: str) -> tuple[Fraction, ...]:
+    parts = _parts(dict(zip(SETTINGS, settings, strict=True)))
     if count == 1:
-        return [Fraction(1)]
+        return (Fraction(1),)
     if parts.on_top:
         each = parts.assist / count
-        return [parts.opener + each, *[each] * (count - 2), parts.closer + each]
+        return (parts.opener + each, *[each] * (count - 2), parts.closer + each)
     if count == 2:
-        return list(_pair(parts))
-    return [parts.opener, *[parts.assist / (count - 2)] * (count - 2), parts.closer]
+        return _pair(parts)
+    return (parts.opener, *[parts.assist / (count - 2)] * (count - 2), parts.closer)
 
 
 def _pair(parts: _Parts) -> tuple[Fraction, Fraction]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tracker.domain.journeys import Touchpoint
@@ -25,19 +26,20 @@ def weights(touches: Sequence[Touchpoint], rules: Rules) -> list[Fraction]:
 
     Raises ValueError for shares that are negative or sum to more than 1.
     """
-    first, last = shares(rules)
-    between = len(touches) - 2
+    settings = rules.of_model(NAME, SETTINGS)
+    return list(_weights(len(touches), settings["first"], settings["last"]))
+
+
+@lru_cache(maxsize=1000)
+def _weights(count: int, first_share: str, last_share: str) -> tuple[Fraction, ...]:
+    first, last = _ends({"first": first_share, "last": last_share})
+    between = count - 2
     if between < 0:
-        return [Fraction(1)]
+        return (Fraction(1),)
     if between == 0:
         ends = first + last
-        return [first / ends, last / ends] if ends else [Fraction(1, 2)] * 2
-    return [first, *[(1 - first - last) / between] * between, last]
-
-
-def shares(rules: Rules) -> tuple[Fraction, Fraction]:
-    """The exact shares of opener and closer under these rules. Raises ValueError."""
-    return _ends(rules.of_model(NAME, SETTINGS))
+        return (first / ends, last / ends) if ends else (Fraction(1, 2), Fraction(1, 2))
+    return (first, *[(1 - first - last) / between] * between, last)
 
 
 def _ends(settings: Mapping[str, str]) -> tuple[Fraction, Fraction]:

@@ -23,6 +23,8 @@ OUTWEIGHED = "outweighed"
 HIDDEN = "(hidden)"
 """What a receipt shows of a text that may name the buyer."""
 
+_ONE = Fraction(1)
+
 Weigh = Callable[[Sequence[Touchpoint], Rules], Sequence[Fraction]]
 
 
@@ -67,24 +69,42 @@ class Bill:
     unknown_click_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Weighable:
+    """What of a journey may weigh, where it stands, and the settings that hold for it: the same to every model."""
+
+    places: tuple[int, ...]
+    touches: tuple[Touchpoint, ...]
+    rules: Rules
+
+
+def weighable(journey: Journey, rules: Rules) -> Weighable:
+    """What of the journey may weigh."""
+    places = tuple(position for position, touch in enumerate(journey.touches) if touch.earns)
+    return Weighable(places, tuple(journey.touches[place] for place in places), rules.under(journey.campaign_id))
+
+
 def credit(journey: Journey, net: int, weigh: Weigh, rules: Rules, *, additive: bool = True) -> tuple[Credit, ...]:
+    """What the model credits of the journey: see `credit_among`."""
+    return credit_among(weighable(journey, rules), net, weigh, additive=additive)
+
+
+def credit_among(found: Weighable, net: int, weigh: Weigh, *, additive: bool = True) -> tuple[Credit, ...]:
     """The net value shared by the model's weights, to the unit; touchpoints of weight 0 get none.
 
     Under a model that is not `additive` each weight is of the whole net value. A fully refunded order has credits of 0:
     the partner sold it, and it was given back. Raises ValueError for additive weights that are negative or do not sum
     to 1.
     """
-    places = [position for position, touch in enumerate(journey.touches) if touch.earns]
-    if not places:
+    if not found.places:
         return ()
-    if additive and len(places) == 1:
-        return (Credit(places[0], Fraction(1), net),)
-    settings, touches = rules.under(journey.campaign_id), journey.earning
-    weights = weigh(touches, settings)
-    if additive and settings.closer_shares:
-        weights = with_closers_share(touches, weights, settings)
+    if additive and len(found.places) == 1:
+        return (Credit(found.places[0], _ONE, net),)
+    weights = weigh(found.touches, found.rules)
+    if additive and found.rules.closer_shares:
+        weights = with_closers_share(found.touches, weights, found.rules)
     amounts = allot(net, weights) if additive else [int(net * weight) for weight in weights]
-    shares = zip(places, weights, amounts, strict=True)
+    shares = zip(found.places, weights, amounts, strict=True)
     return tuple(Credit(position, weight, amount) for position, weight, amount in shares if weight)
 
 
@@ -102,7 +122,7 @@ def receipt(bill: Bill, journey: Journey, results: Sequence[ModelCredits], rules
         "rule": {"name": journey.rule.value, **_campaign(journey), **_why(journey.reason, "order_")},
         "rule_set": {"version": rules.version},
         "models": {one.model: _model(one, settings.models) for one in results},
-        "journey": [_stop(bill, journey, results, position) for position in range(len(journey.touches))],
+        "journey": [_stop(journey, position, share) for position, share in enumerate(_shares(bill, journey, results))],
         "candidates": [_candidate(finding, number) for number, finding in enumerate(journey.findings, 1)],
         "lost": _lost(journey, results),
         "unknown_clicks": list(bill.unknown_click_ids),
@@ -156,7 +176,7 @@ def _outcome(bill: Bill, journey: Journey, results: Sequence[ModelCredits]) -> s
     return "would_be_credited" if bill.status is Status.PENDING else "credited"
 
 
-def _stop(bill: Bill, journey: Journey, results: Sequence[ModelCredits], position: int) -> dict[str, Any]:
+def _stop(journey: Journey, position: int, credits: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     touch = journey.touches[position]
     return {
         "position": position,
@@ -174,15 +194,21 @@ def _stop(bill: Bill, journey: Journey, results: Sequence[ModelCredits], positio
         "closer": position == len(journey.touches) - 1,
         "earns": touch.earns,
         **_why(touch.reason),
-        "credits": {one.model: share for one in results if (share := _share(bill, one, position))},
+        "credits": credits,
     }
 
 
-def _share(bill: Bill, result: ModelCredits, position: int) -> Mapping[str, str] | None:
-    for one in result.credits:
-        if one.position == position:
-            return {"weight": str(one.weight), "amount": decimal_string(one.amount, bill.currency)}
-    return None
+def _shares(bill: Bill, journey: Journey, results: Sequence[ModelCredits]) -> list[dict[str, Mapping[str, str]]]:
+    """By touchpoint and model what it gets. Most models give a lone touchpoint the same, which is spelled out once."""
+    found: list[dict[str, Mapping[str, str]]] = [{} for _ in journey.touches]
+    told: dict[tuple[int, int, int], Mapping[str, str]] = {}
+    for result in results:
+        for one in result.credits:
+            key = (one.weight.numerator, one.weight.denominator, one.amount)
+            if key not in told:
+                told[key] = {"weight": str(one.weight), "amount": decimal_string(one.amount, bill.currency)}
+            found[one.position][result.model] = told[key]
+    return found
 
 
 def _candidate(finding: Finding, number: int) -> dict[str, Any]:
