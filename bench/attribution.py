@@ -4,7 +4,9 @@ One process, one core, no Redis: the ledger and the thinking alone. The orders c
 and of customers who come back, and a third of them a code.
 
 With `--recredit` the rules change afterwards, from before the first order on, and as many processes as there are cores
-credit everything anew, while deliveries are received one after the other as a shop sends them.
+credit everything anew, while deliveries are received one after the other as a shop sends them. The wall time depends
+on what else the machine does; the CPU time of the workers and of PostgreSQL does not, and says how long it would take
+where nothing else is done.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -79,7 +81,8 @@ def main() -> None:
             schema.upgrade(engine, demo=False, now=NOW)
             _populate(sessions(engine), given.orders)
             if given.recredit:
-                _recredit(database, url, sessions(engine), given)
+                server = folder if database == "postgresql" else None
+                _recredit(Bench(database, url, server, given.orders, given.workers, given.batch), sessions(engine))
             else:
                 _measure(database, sessions(engine), given.orders, given.batch)
             engine.dispose()
@@ -102,11 +105,36 @@ def _measure(database: str, factory: sessionmaker[Session], orders: int, batch: 
         )
 
 
-def _recredit(database: str, url: str, factory: sessionmaker[Session], given: argparse.Namespace) -> None:
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What is measured: `server` is the folder of a PostgreSQL of ours, None for SQLite."""
+
+    database: str
+    url: str
+    server: Path | None
+    orders: int
+    workers: int
+    batch: int
+
+    def server_cpu(self) -> float:
+        """CPU seconds that the database's own processes have taken so far."""
+        return postgresql.cpu_seconds(self.server) if self.server is not None else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Seconds: by the clock, of the workers' CPU, of the database's."""
+
+    wall: float
+    workers: float
+    server: float
+
+
+def _recredit(bench: Bench, factory: sessionmaker[Session]) -> None:
+    database = bench.database
     with writing(factory) as session:
         due.mark_due_in_bulk(session, session.execute(select(OrderRow.id)).scalars().all(), "bench", NOW)
-    took, cpu = _drained(url, given)
-    _say(database, "first attribution", given, took, cpu)
+    _say(bench, "first attribution", _drained(bench))
     idle_until = time.perf_counter() + _IDLE
     idle = _received(factory, lambda: time.perf_counter() < idle_until)
     with writing(factory) as session:
@@ -116,8 +144,8 @@ def _recredit(database: str, url: str, factory: sessionmaker[Session], given: ar
         pass
     print(f"{database}: the new version took over in {time.perf_counter() - began:.1f} s")
     busy: list[float] = []
-    took, cpu = _drained(url, given, lambda going: busy.extend(_received(factory, going)))
-    _say(database, "after a change of rules", given, took, cpu)
+    took = _drained(bench, lambda going: busy.extend(_received(factory, going)))
+    _say(bench, "after a change of rules", took)
     with factory() as session:
         versions = session.execute(select(Receipt.version, func.count()).group_by(Receipt.version)).all()
     print(f"{database}: receipts by version: {', '.join(f'{count:,} × {version}' for version, count in versions)}")
@@ -125,10 +153,15 @@ def _recredit(database: str, url: str, factory: sessionmaker[Session], given: ar
         print(f"{database}: receiving {name}: p50 {_quantile(found, 50):.1f} ms, p99 {_quantile(found, 99):.1f} ms")
 
 
-def _say(database: str, round_name: str, given: argparse.Namespace, took: float, cpu: float) -> None:
+def _say(bench: Bench, round_name: str, took: Took) -> None:
+    each = 1e3 / bench.orders
+    cpu = took.workers + took.server
     print(
-        f"{database}, {round_name}, {given.workers} processes: {given.orders:,} orders in {took:.1f} s: "
-        f"{given.orders / took:,.0f} orders/s ({1e3 * cpu / given.orders:.2f} ms CPU of ours per order)",
+        f"{bench.database}, {round_name}, {bench.workers} processes: {bench.orders:,} orders in {took.wall:.1f} s: "
+        f"{bench.orders / took.wall:,.0f} orders/s\n"
+        f"  CPU per order: {each * took.workers:.2f} ms of ours + {each * took.server:.2f} ms of the database = "
+        f"{each * cpu:.2f} ms; on {bench.workers} free cores {cpu / bench.workers:.1f} s "
+        f"(100,000 orders: {1e5 / bench.orders * cpu / bench.workers:.0f} s)",
         flush=True,
     )
 
@@ -145,25 +178,24 @@ def _took_over(factory: sessionmaker[Session]) -> bool:
         return rules_due.take_over(session, 2000, NOW) is not None
 
 
-def _drained(
-    url: str, given: argparse.Namespace, meanwhile: Callable[[Callable[[], bool]], None] | None = None
-) -> tuple[float, float]:
-    """Seconds until nothing is due, and CPU seconds of the processes that saw to it; `meanwhile` runs in this one."""
+def _drained(bench: Bench, meanwhile: Callable[[Callable[[], bool]], None] | None = None) -> Took:
+    """What it took until nothing was due; `meanwhile` runs in this process."""
     context = multiprocessing.get_context("spawn")
-    ready, go, cpu = context.Barrier(given.workers + 1), context.Event(), context.Queue()
-    drainers = [context.Process(target=_drain, args=(url, given.batch, ready, go, cpu)) for _ in range(given.workers)]
+    ready, go, cpu = context.Barrier(bench.workers + 1), context.Event(), context.Queue()
+    arguments = (bench.url, bench.batch, ready, go, cpu)
+    drainers = [context.Process(target=_drain, args=arguments) for _ in range(bench.workers)]
     for one in drainers:
         one.start()
     ready.wait()
-    began = time.perf_counter()
+    began, server = time.perf_counter(), bench.server_cpu()
     go.set()
     if meanwhile is not None:
         meanwhile(lambda: any(one.exitcode is None for one in drainers))
     spent = sum(cpu.get() for _ in drainers)
-    took = time.perf_counter() - began
+    took = Took(time.perf_counter() - began, spent, bench.server_cpu() - server)
     for one in drainers:
         one.join()
-    return took, spent
+    return took
 
 
 def _drain(url: str, batch: int, ready: Any, go: Any, cpu: Any) -> None:

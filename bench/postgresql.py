@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -26,3 +26,17 @@ def server(folder: Path) -> Iterator[str]:
             yield f"postgresql+psycopg://{info.user}@/bench?host={info.host}&port={info.port}"
     finally:
         running.cleanup()
+
+
+def cpu_seconds(folder: Path) -> float:
+    """CPU time that the server in `folder` has taken so far: its backends, those that ended, and its own processes."""
+    master = int((folder / "pg" / "postmaster.pid").read_text().split()[0])
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(stat.parent.name) == master:
+                ticks += sum(map(int, fields[11:15]))
+            elif int(fields[1]) == master:
+                ticks += sum(map(int, fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
