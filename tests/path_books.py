@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.ids import derived_id
+from tracker.domain.money import allot
 from tracker.domain.orders import NET_FORMULA
 from tracker.ledger.rules import ensure_rule_set
 from tracker.ledger.tables import (
@@ -20,6 +22,8 @@ from tracker.ledger.tables import (
     Brand,
     Campaign,
     Click,
+    Credit,
+    CreditSet,
     Link,
     OrderClick,
     OrderRow,
@@ -65,6 +69,33 @@ def fill(session: Session, visitors: int, *, seed: int = 1, partners: int = 6, d
         if found:
             session.execute(insert(table), found)
     return rows
+
+
+def credit_all(session: Session, models: tuple[str, ...] = ("linear", "time_decay")) -> None:
+    """Sealed credits of every order with touches: each touch alike under `linear`, later ones more under others."""
+    touches: dict[str, list[Touch]] = {}
+    for touch in session.scalars(select(Touch).order_by(Touch.order_id, Touch.position)):
+        touches.setdefault(touch.order_id, []).append(touch)
+    for order in session.scalars(select(OrderRow)):
+        walked = touches.get(order.id, [])
+        for model in models if walked else ():
+            credit_set = derived_id("credits", order.id, model)
+            session.add(CreditSet(
+                id=credit_set, order_id=order.id, model=model, model_version=1, rule_set=1, net_formula=NET_FORMULA,
+                net=order.net, currency=order.currency, paying=model == "linear", sealed=True,
+            ))  # fmt: skip
+            session.flush()
+            weights = (
+                [Fraction(1)] * len(walked) if model == "linear" else [Fraction(n + 1) for n in range(len(walked))]
+            )
+            amounts = allot(order.net, [weight / sum(weights) for weight in weights])
+            session.add_all(
+                Credit(set_id=credit_set, position=touch.position, order_id=order.id, brand_id=BRAND,
+                       partner_id=touch.partner_id, channel=touch.channel, link_id=touch.link_id, code=touch.code,
+                       campaign_id=touch.campaign_id, placement_id=touch.placement_id, evidence=[],
+                       weight=str(weight / sum(weights)), amount=amount)
+                for touch, weight, amount in zip(walked, weights, amounts, strict=True)
+            )  # fmt: skip
 
 
 def _partner(rows: Rows, number: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,14 +14,17 @@ import workers.learning as learning
 from tests.conftest import Ledger
 from tests.desk import Desk, opened_desk, settings_of
 from tests.given import World
-from tests.path_books import BRAND, END, fill
+from tests.path_books import BRAND, END, credit_all, fill
 from tracker import estimates, failpoints
+from tracker.attribution._refusals import Minimum
 from tracker.cli import tracker
 from tracker.errors import BadInput
 from tracker.ledger import estimates as rows
 from tracker.ledger.estimates import LEASE, State, Wanted, ask, claim, fail, finish, latest, one
 from tracker.ledger.paths import Level
 from tracker.ledger.tables import Estimate
+from tracker.reports import models
+from tracker.reports._shape import Scope
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 3, 30)
 WANTED = Wanted(BRAND, Level.CHANNEL, FIRST, LAST)
@@ -152,6 +155,47 @@ def test_every_model_answers_or_says_why_not(filled: Ledger) -> None:
     assert all(one["low"] <= one["estimate"] <= one["high"] for one in linear.values())
 
 
+def test_rules_are_shown_with_what_they_have_credited_as_the_report_of_models_has_it(filled: Ledger) -> None:
+    with filled.writing() as session:
+        credit_all(session)
+    with filled.session() as session:
+        found = estimates.compute(session, WANTED, END)
+        reported = models.rows(session, Scope(BRAND, FIRST, LAST))
+    credited = {one["model"]: one["amounts"] for one in found["credited"]}
+    assert set(credited) == {"linear", "time_decay"}
+    for name, amounts in credited.items():
+        told: list[Any] = [row[name] for row in reported if row["currency"] == "EUR"]
+        assert sum(amounts.values()) == sum(told) > 0
+
+
+def test_a_group_s_estimate_is_split_between_its_partners_by_their_linear_credit(
+    filled: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Minimum, "__init__", _with(Minimum.__init__, coverage=0.0, conversions=1, journeys=1))
+    with filled.writing() as session:
+        credit_all(session)
+    with filled.session() as session:
+        found = estimates.compute(session, Wanted(BRAND, Level.GROUP, FIRST, LAST), END)
+        assert estimates.compute(session, WANTED, END)["within"] is None
+    within = found["within"]
+    assert (within["estimate"], within["split_by"]) == (True, "linear")
+    learned = [one for one in found["models"] if one["names"] and one["model"] not in found["rules"]]
+    assert "incremental" in {one["model"] for one in learned}
+    for model in learned:
+        for group in model["names"]:
+            parts = [part for part in within["partners"] if part["group"] == group["name"]]
+            linear = sum(part["linear"] for part in parts)
+            for part in parts:
+                assert part["share"] == pytest.approx(part["linear"] / linear, abs=1e-6)
+            total = sum(part["models"][model["model"]]["value"]["estimate"] for part in parts)
+            assert not parts or total == pytest.approx(group["value"]["estimate"], abs=0.1, rel=1e-4)
+    assert max(len([part for part in within["partners"] if part["group"] == name]) for name in found["titles"]) > 1
+
+
+def _with(begin: Callable[..., None], **given: float) -> Callable[..., None]:
+    return lambda self: begin(self, **given)
+
+
 def test_below_a_stated_coverage_learned_models_refuse_and_rules_do_not(filled: Ledger) -> None:
     with filled.session() as session:
         found = estimates.compute(session, WANTED, END)
@@ -207,7 +251,13 @@ def test_a_marketer_asks_and_reads_what_each_model_makes_of_it(desk: Desk) -> No
     assert "Waiting" in desk.get(asked.headers["Location"]).text
     assert learning.estimate() == 1
     page = desk.get(f"{PAGE}&level=group").text
-    for said in ("affiliate/coupon", "Linear", "95 %", "pays nobody", "Of too few orders is the journey known"):
+    for said in (
+        "affiliate/coupon",
+        "Linear",
+        "95 times of 100",
+        "never paid",
+        "Of too few orders is the journey known",
+    ):
         assert said in page
 
 

@@ -272,7 +272,7 @@ def test_credits_are_the_integral_along_the_straight_line_from_no_touch() -> Non
 
 
 def test_the_ridge_is_the_one_that_predicts_journeys_left_out_best() -> None:
-    """Against leaving out every journey in turn and fitting anew; one approximate step is right to a part in hundreds."""
+    """Against leaving out every journey in turn and fitting anew: the step away from the whole fit is all but right."""
     paths = market([0.3, 1.0], intercept=-1.0, longest=2).drawn(150, 1)
     fit = incremental.fitted(paths, {"ridge": "1"})
     counts, _value = fit.rows.counts(paths)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,7 +187,7 @@ def _loss_left_out(design: Design, counts: Counts, ridge: float, model: Logit) -
     return float((counts.conversions * with_order + others * without).sum())
 
 
-def _leverage(design: Design, inverse: Figures) -> Figures:
+def _leverage(design: Design, inverse: NDArray[np.floating[Any]]) -> Figures:
     """zᵀ A⁻¹ z of each row, with the 1 of the intercept in front of z; `inverse` is A⁻¹."""
     inner = inverse[1:, 1:].ravel()[design.at]
     twice = np.where(design.at // design.width == design.at % design.width, 1.0, 2.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import click
@@ -10,8 +10,8 @@ import click
 from tracker import estimates
 from tracker.cli import _shared
 from tracker.cli._shared import brand_option, json_option
+from tracker.domain.money import decimal_string
 from tracker.errors import BadInput
-from tracker.ledger.estimates import Wanted
 from tracker.ledger.paths import Level
 
 
@@ -34,21 +34,15 @@ def estimate(brand: str | None, level: str, start: str | None, end: str | None, 
     It computes now and stores nothing. Models learned from data report, they pay nobody.
     """
     with _shared.reading(brand) as desk:
-        wanted = _wanted(desk.brand_id, level, start, end, desk.now.date())
+        if level not in list(Level):
+            raise BadInput("level", f"want one of {', '.join(Level)}")
+        days = _day("from", start), _day("to", end)
+        wanted = estimates.meant(desk.session, desk.brand_id, Level(level), days, desk.now)
         result = estimates.compute(desk.session, wanted, desk.now)
     if as_json:
         _shared.print_json(result)
         return
     _print(result)
-
-
-def _wanted(brand_id: str, level: str, start: str | None, end: str | None, today: date) -> Wanted:
-    if level not in list(Level):
-        raise BadInput("level", f"want one of {', '.join(Level)}")
-    last = _day("to", end) or today - timedelta(days=1)
-    first = _day("from", start) or last - timedelta(days=estimates.DAYS - 1)
-    estimates.check(first, last)
-    return Wanted(brand_id, Level(level), first, last)
 
 
 def _day(field: str, text: str | None) -> date | None:
@@ -70,9 +64,47 @@ def _print(result: dict[str, Any]) -> None:
         f"{known['joined']} of {known['orders']} orders have a journey with a click; "
         f"{known['followed']} of {known['clicks']} clicks can be followed."
     )
+    _print_credited(result)
+    _print_within(result)
     for model in result["models"]:
         for sentence in estimates.sentences(model):
             click.echo(f"{model['title']}: {sentence}")
+
+
+def _print_credited(result: dict[str, Any]) -> None:
+    titles, currency = result["titles"], result["currency"]
+    rows = [
+        [model["title"], *(decimal_string(model["amounts"].get(name, 0), currency) for name in titles)]
+        for model in result["credited"]
+    ]
+    if rows:
+        headings = ["model", *(title or "–" for title in titles.values())]
+        title = f"Credited by rule on all paid orders, {currency}: sealed, no estimate"
+        _shared.print_table(headings, rows, title=title, right=range(1, len(headings)))
+
+
+def _print_within(result: dict[str, Any]) -> None:
+    """Partners within their group, by the models that answered; only where groups were asked for."""
+    within = result["within"]
+    models = sorted({model for part in within["partners"] for model in part["models"]}) if within else []
+    if not models:
+        return
+    rows = [
+        [part["partner"], part["group"], f"{part['share']:.1%}"]
+        + [_value(part["models"].get(model, {}).get("value"), result["currency"]) for model in models]
+        for part in within["partners"]
+    ]
+    headings = ["partner", "group", "part", *models]
+    title = f"Partners within their group, estimated net value in {result['currency']}"
+    _shared.print_table(headings, rows, title=title, right=range(2, len(headings)))
+    click.echo(within["sentence"])
+
+
+def _value(figure: dict[str, float] | None, currency: str) -> str:
+    if figure is None:
+        return "–"
+    estimate, low, high = (decimal_string(round(figure[bound]), currency) for bound in ("estimate", "low", "high"))
+    return f"{estimate} ({low} – {high})"
 
 
 def _row(model: dict[str, Any], result: dict[str, Any], names: list[str]) -> list[str]:
@@ -83,7 +115,7 @@ def _row(model: dict[str, Any], result: dict[str, Any], names: list[str]) -> lis
     paid = "" if model["model"] in result["rules"] else " (reports only)"
     return [
         model["title"] + paid,
-        *(_figure(of_name[name]) for name in names),
+        *(_figure(of_name.get(name)) for name in names),
         _figure(model["baseline"]["conversions"]),
     ]
 

@@ -20,10 +20,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Date, Integer, String, TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
+from tracker.domain.rules import Rules
 from tracker.errors import NotFound
 from tracker.ledger import path_sql
 from tracker.ledger.database import is_postgresql
-from tracker.ledger.rules import Book
+from tracker.ledger.rules import Book, first_rules, versions
 from tracker.ledger.tables import Brand, Campaign, Partner, Placement
 from tracker.ledger.types import Id, Moment
 
@@ -163,11 +164,16 @@ def ask(
         raise NotFound("no such brand")
     since = _midnight(first, ZoneInfo(found.time_zone))
     until = min(_midnight(last + timedelta(days=1), ZoneInfo(found.time_zone)), now)
-    rules = Book(session, [brand_id]).at(brand_id, until)
+    rules = rules_at(session, brand_id, until)
     windows = {name: int(rules.window("click", name).total_seconds()) for name in ("influence", "affiliate", "other")}
     return Question(
         brand_id, found.currency, level, first, last, since, until, windows, cut=rules.since_previous_order, **only
     )
+
+
+def rules_at(session: Session, brand_id: str, moment: datetime) -> Rules:
+    """The brand's rules in force; those that it would begin with where it has none yet."""
+    return Book(session, [brand_id]).at(brand_id, moment) if versions(session, brand_id) else first_rules()
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -34,7 +34,7 @@ STATES = {
     rows.State.RUNNING: "A worker computes it. Reload in a moment.",
     rows.State.FAILED: "It could not be computed: %(error)s",
 }
-SENTENCES = (*LEVELS.values(), *STATES.values())
+SENTENCES = (*LEVELS.values(), *STATES.values(), estimates.WITHIN)
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
@@ -82,6 +82,7 @@ def _asked(session: Session, wiring: Wiring) -> tuple[View, Wanted]:
 
 def _sorted(result: Mapping[str, Any]) -> dict[str, Any]:
     """A stored result as the page lists it: the headline, rules that are tracked, learned models, who says nothing."""
+    credited = {model["model"] for model in result.get("credited", ())}
     answered = [model for model in result["models"] if not model["refusal"]]
     for model in answered:
         model["of_name"] = {one["name"]: one for one in model["names"]}
@@ -90,7 +91,7 @@ def _sorted(result: Mapping[str, Any]) -> dict[str, Any]:
         "headline": next((model for model in result["models"] if model["model"] == estimates.HEADLINE), None),
         "tracked": [model for model in answered if model["model"] in result["rules"]],
         "learned": [model for model in answered if model["model"] not in result["rules"]],
-        "silent": [model for model in result["models"] if model["refusal"]],
+        "silent": [model for model in result["models"] if model["refusal"] and model["model"] not in credited],
         "ranges": {one["name"]: one["conversions"] for one in result["ranges"]},
         "sentences": estimates.sentences,
         "refusals": REFUSALS,
