@@ -35,6 +35,9 @@ from tracker.catalog import (
 )
 from tracker.domain.ids import derived_id
 from tracker.domain.orders import NET_FORMULA
+from tracker.estimates import meant
+from tracker.ledger.estimates import ask
+from tracker.ledger.paths import Level
 from tracker.ledger.tables import Credit, CreditSet, OrderRow, Payout
 from tracker.settings import Settings
 from tracker.web import create_app
@@ -127,6 +130,7 @@ class ApiWorld:
         code = codes.add(desk, codes.NewCode(code=f"{name}10", partner=partner)).id
         order = _add_order(desk, shop.id, partner, link, name)
         held = holdouts.add(desk, holdouts.NewHoldout(campaign=campaign, name=name, **HOLDOUT)).id
+        ask(desk.session, meant(desk.session, desk.brand_id, Level.CHANNEL, (None, None), self.wiring.clock.now()), NOW)
         agreed = terms.add(desk, terms.NewTerms(partner=partner, percent="10", hold_days=0)).id
         return {
             "shop": shop.id,

@@ -11,6 +11,8 @@ from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
 from tests.api_world import ApiWorld, add_orders
+from tests.conftest import NOW
+from tracker import estimates
 from tracker.domain.ids import is_id
 from tracker.settings import Settings
 from tracker.web.api._results import OrderPage, Receipt, Report
@@ -303,6 +305,21 @@ def test_every_answer_has_the_headers_that_keep_it_from_harm(world: ApiWorld) ->
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert "Set-Cookie" not in answer.headers
+
+
+def test_an_estimate_is_asked_for_and_read_when_a_worker_has_made_it(world: ApiWorld) -> None:
+    days = {"from": "2026-03-01", "to": "2026-03-31", "level": "group"}
+    assert world.alice.get("/estimates", query_string=days).status_code == 404
+    asked = world.alice.post("/estimates", json=days)
+    assert (asked.status_code, asked.json["state"], asked.json["result"]) == (202, "asked", None)  # type: ignore[index]
+    while estimates.work_on_next(world.wiring.sessions, NOW, NOW):
+        pass
+    read: Any = world.alice.get("/estimates", query_string=days).json
+    assert read | days == read
+    assert (read["state"], read["result"]["level"]) == ("done", "group")
+    assert world.bob.get("/estimates", query_string=days).status_code == 404
+    for wrong in ({**days, "level": "moon"}, {**days, "to": "2026-02-01"}):
+        assert world.alice.post("/estimates", json=wrong).status_code == 422
 
 
 # --- the document ----------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class Door:
             if key and (known := self._claim(session, caller, key)):
                 return _answer(known, location, replayed=True)
             view = work(self._desk(session))
-            answer = idempotency.Answer(status, view.model_dump(mode="json"))
+            answer = idempotency.Answer(status, view.model_dump(mode="json", by_alias=True))
             if key:
                 kept = {name: value for name, value in answer.body.items() if name not in view.TOLD_ONCE}
                 idempotency.answered(session, caller.key_id, key, idempotency.Answer(status, kept))
@@ -101,7 +101,7 @@ class Door:
 
 def json(view: BaseModel) -> Response:
     """A view as the answer."""
-    return jsonify(view.model_dump(mode="json"))
+    return jsonify(view.model_dump(mode="json", by_alias=True))
 
 
 def _caller() -> Caller:
