@@ -57,6 +57,18 @@ def test_marking_again_makes_a_new_turn_and_keeps_the_place_in_the_line(world: W
         assert due.count_due(session) == 1
 
 
+def test_what_is_due_in_bulk_is_never_overdue_and_takes_no_cause_from_what_is_fresh(world: World) -> None:
+    first, second, later = world.order(), world.order(), NOON + timedelta(hours=1)
+    world.attribute()
+    with world.ledger.writing() as session:
+        due.mark_due_in_bulk(session, [first], "upgrade", NOON)
+        assert (due.oldest_due(session), due.count_due(session, bulk=True)) == (None, 1)
+        due.mark_due(session, [first, second], "click", later)
+        due.mark_due_in_bulk(session, [second], "upgrade", later)
+    found = [(row["cause"], row["bulk"], row["since"]) for row in world.all(AttributionDue)]
+    assert found == [("click", False, later)] * 2
+
+
 def test_a_turn_that_was_not_seen_stays_due(world: World) -> None:
     order = world.order()
     with world.ledger.writing() as session:

@@ -147,6 +147,16 @@ def test_what_waits_too_long_or_failed_is_shown_with_its_reason(desk: Desk, book
 
 
 @pytest.mark.usefixtures("workers_beat")
+def test_a_long_crediting_anew_is_shown_and_is_no_trouble(desk: Desk, books: Books) -> None:
+    with writing(desk.wiring.sessions) as session:
+        since = datetime.now(UTC) - timedelta(hours=1)
+        session.add(AttributionDue(order_id=books["A1"], turn=1, cause="rules", since=since, bulk=True))
+    assert health.examine(desk.wiring).troubles() == []
+    desk.sign_in()
+    assert "Orders credited anew when nothing else waits</dt><dd>1</dd>" in desk.get("/system").text
+
+
+@pytest.mark.usefixtures("workers_beat")
 def test_deliveries_that_another_host_lost_are_a_trouble(desk: Desk) -> None:
     with writing(desk.wiring.sessions) as session:
         session.add(Counter(name="deliveries_lost:web-2", host="web-2", value=1, updated_at=datetime.now(UTC)))

@@ -17,7 +17,7 @@ from tracker.ledger.tables import Brand, OrderRow, Shop
 from tracker.wiring import Wiring
 
 CAUSE = "upgrade"
-_PAGE, _REFOLDED = 1000, 50
+_PAGE, _REFOLDED = 1000, 1  # refolding locks customers before rows: one order a transaction
 _LOOK_EVERY = 1.0
 
 Days = tuple[date, date]
@@ -35,15 +35,18 @@ def mark(built: Wiring, brand_id: str, days: Days, *, refold: bool) -> int:
     return count
 
 
-def watch(built: Wiring, count: int) -> None:
-    """Return once no order is due any more, showing how many are left. Raises click's Abort at Ctrl-C; work goes on."""
-    left = count
+def watch(built: Wiring, brand_id: str, count: int) -> None:
+    """Return once none of the brand's orders that are due now is any more, showing how many are left.
+
+    What becomes due meanwhile, or cannot be credited, is not waited for. Raises click's Abort at Ctrl-C; work goes on.
+    """
+    left, until = count, built.clock.wall()
     with progress("Crediting anew", count) as advance:
         while left:
             time.sleep(_LOOK_EVERY)
             with built.sessions() as session:
-                now_left = due.count_due(session)
-            advance(left - now_left)
+                now_left = due.count_due(session, brand_id, until=until)
+            advance(max(left - now_left, 0))
             left = now_left
     click.echo("done")
 

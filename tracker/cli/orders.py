@@ -98,7 +98,7 @@ def rebuild(brand: str | None, start: str | None, end: str | None, refold: bool,
         click.echo(f"{count} orders will be credited anew")
         queue.Doorbell(built.hasty_redis).ring(queue.ATTRIBUTION, queue.ATTRIBUTE)
         if wait and count:
-            _rebuild.watch(built, count)
+            _rebuild.watch(built, desk.brand_id, count)
 
 
 def _rows(desk: Desk, limit: int | None, *, model: str | None, **options: Any) -> Iterator[Row]:

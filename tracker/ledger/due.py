@@ -24,6 +24,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    case,
     delete,
     func,
     literal,
@@ -79,11 +80,12 @@ def mark_due_for_clicks(
     *,
     identified: Iterable[str] | None = None,
     cause: str = "click",
+    bulk: bool = False,
 ) -> None:
     """Orders that carry one of these clicks, or before which their visitor made one, and those orders' families.
 
     For the transaction that records the clicks or judges them anew, after it has. `identified` are those of them that
-    name their visitor, where the caller knows.
+    name their visitor, where the caller knows; `bulk` puts them behind whatever is fresh.
     """
     ids = sorted(set(click_ids))
     named = ids if identified is None else sorted(set(identified))
@@ -101,7 +103,7 @@ def mark_due_for_clicks(
         return
     for row in family(session, seeds):
         concerned.update([row.neighbour_id] if _in_time(row.placed_at, seeds[row.order_id]) else [])
-    _mark(session, concerned, cause, wall)
+    _mark(session, concerned, cause, wall, bulk=bulk)
 
 
 def mark_due_for_code(session: Session, brand_id: str, normal: str, wall: datetime) -> None:
@@ -139,7 +141,7 @@ def mark_due_for_link(session: Session, link_id: str, wall: datetime) -> None:
 
 
 def mark_due_in_bulk(session: Session, order_ids: Iterable[str], cause: str, wall: datetime) -> None:
-    """These orders alone are to be credited anew once nothing else waits; one that is due already keeps its place."""
+    """These orders alone are to be credited anew once nothing else waits; a fresh one keeps its place and its cause."""
     _begin_marking(session)
     _mark(session, order_ids, cause, wall, bulk=True)
 
@@ -208,14 +210,23 @@ def postpone(session: Session, order_id: str, wall: datetime) -> None:
     )
 
 
-def count_due(session: Session) -> int:
-    """How many orders wait to be credited."""
-    return session.execute(select(func.count()).select_from(AttributionDue)).scalar_one()
+def count_due(
+    session: Session, brand_id: str | None = None, *, bulk: bool | None = None, until: datetime | None = None
+) -> int:
+    """How many orders wait to be credited: of one brand, in bulk or not, due since `until` at the latest."""
+    query = select(func.count()).select_from(AttributionDue)
+    if brand_id is not None:
+        query = query.join(OrderRow, OrderRow.id == AttributionDue.order_id).where(OrderRow.brand_id == brand_id)
+    if bulk is not None:
+        query = query.where(AttributionDue.bulk.is_(bulk))
+    if until is not None:
+        query = query.where(AttributionDue.since <= until)
+    return session.execute(query).scalar_one()
 
 
 def oldest_due(session: Session) -> datetime | None:
-    """Wall time since which the longest waiting order is due, or None."""
-    return session.execute(select(func.min(AttributionDue.since))).scalar()
+    """Wall time since which the longest waiting order is due, or None. What is due in bulk may take its time."""
+    return session.execute(select(func.min(AttributionDue.since)).where(~AttributionDue.bulk)).scalar()
 
 
 def family(session: Session, order_ids: Iterable[str]) -> Sequence[Row[Any]]:
@@ -344,11 +355,13 @@ def _marking(*, postgresql: bool) -> Insert:
     statement = insert(AttributionDue).from_select(
         ["order_id", "turn", "cause", "bulk", "since"], rows.where(chosen).order_by(OrderRow.id)
     )
+    fresh = ~AttributionDue.bulk
     return statement.on_conflict_do_update(
         index_elements=["order_id"],
         set_={
             "turn": AttributionDue.turn + 1,
-            "cause": statement.excluded.cause,
+            "cause": case((and_(statement.excluded.bulk, fresh), AttributionDue.cause), else_=statement.excluded.cause),
             "bulk": and_(AttributionDue.bulk, statement.excluded.bulk),
+            "since": case((or_(statement.excluded.bulk, fresh), AttributionDue.since), else_=statement.excluded.since),
         },
     )

@@ -177,7 +177,11 @@ def waiting(session: Session) -> tuple[int, datetime | None]:
 
 
 def refold(session: Session, home: Home, external_id: str, *, now: datetime, wall: datetime) -> bool:
-    """Fold one order from its events alone; whether its row changed. What is a conclusion can always be rebuilt."""
+    """Fold one order from its events alone; whether its row changed. What is a conclusion can always be rebuilt.
+
+    One order a transaction: as in `record`, its customers are locked before its row.
+    """
+    _lock_customers(session, home.brand_id, _customers_in(events_of(session, home.shop_id, external_id)))
     row, _ = _lock(session, home, external_id, now)
     return _fold(session, home, row, now=now, wall=wall)
 

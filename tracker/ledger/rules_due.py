@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from tracker.ledger import due
 from tracker.ledger.database import among
-from tracker.ledger.tables import AttributionDue, OrderRow, RulesDue, RuleSet
+from tracker.ledger.tables import OrderRow, RulesDue, RuleSet
 from tracker.ledger.types import Id, Moment
 
 CAUSE = "rules"
@@ -77,13 +77,7 @@ def left(session: Session, brand_id: str) -> Left:
     """How much of the brand's changes of rules is still to be done."""
     concerned = exists().where(RulesDue.brand_id == OrderRow.brand_id, _unseen(RulesDue))
     unseen = select(func.count()).where(OrderRow.brand_id == brand_id, concerned)
-    waiting = (
-        select(func.count())
-        .select_from(AttributionDue)
-        .join(OrderRow, OrderRow.id == AttributionDue.order_id)
-        .where(OrderRow.brand_id == brand_id, AttributionDue.bulk.is_(True))
-    )
-    return Left(session.execute(unseen).scalar_one(), session.execute(waiting).scalar_one())
+    return Left(session.execute(unseen).scalar_one(), due.count_due(session, brand_id, bulk=True))
 
 
 def _unseen(row: RulesDue | type[RulesDue]) -> ColumnElement[bool]:

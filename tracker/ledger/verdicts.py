@@ -73,7 +73,7 @@ def rejudge(
     _write(session, [row.id for row in rows], verdicts, changed, version)
     _count_hours(session, turned, verdicts)
     _count_days(session, counted, _human_visits(session, visits.values()))
-    due.mark_due_for_clicks(session, [row.id for row in changed], wall, cause=CAUSE)
+    due.mark_due_for_clicks(session, [row.id for row in changed], wall, cause=CAUSE, bulk=True)
     return Rejudged(len(rows), len(changed), rows[-1].id if rows else after)
 
 

@@ -97,6 +97,7 @@ class LedgerState:
     inbox: dict[str, int]
     oldest_delivery: datetime | None
     due: int
+    due_in_bulk: int
     oldest_due: datetime | None
     oldest_owed: datetime | None
     waiting_orders: int
@@ -295,7 +296,8 @@ def _ledger_state(wiring: Wiring) -> LedgerState:
         return LedgerState(
             inbox=inbox.counts(session),
             oldest_delivery=inbox.oldest_pending(session),
-            due=due.count_due(session),
+            due=due.count_due(session, bulk=False),
+            due_in_bulk=due.count_due(session, bulk=True),
             oldest_due=due.oldest_due(session),
             oldest_owed=commissions_due.oldest(session),
             waiting_orders=waiting_orders,
