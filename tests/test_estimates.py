@@ -252,7 +252,7 @@ def test_a_marketer_asks_and_reads_what_each_model_makes_of_it(desk: Desk) -> No
     assert learning.estimate() == 1
     page = desk.get(f"{PAGE}&level=group").text
     for said in (
-        "affiliate/coupon",
+        "Affiliate · Coupon site",
         "Linear",
         "95 times of 100",
         "never paid",
