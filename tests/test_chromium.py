@@ -5,31 +5,39 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.expected_conditions import staleness_of
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 from werkzeug.serving import make_server
 
 from tests import given
 from tests.conftest import CHROMEDRIVER, CHROMIUM, Ledger, redis_server, require_chromium, sqlite_template
 from tests.desk import EMAIL, PASSWORD, opened_desk, settings_of
 from tests.sample_books import write_books
+from tracker import estimates
 from tracker.ledger.database import open_database, sessions
+from tracker.wiring import Wiring
 
 PAGES = (
     "/",
-    "/reports/channels",
     "/reports/crossing",
+    "/reports/opened_for",
     "/reports/lag",
+    "/reports/paths",
+    "/reports/channels",
     "/reports/partners",
     "/reports/links",
     "/reports/codes",
     "/reports/models",
     "/reports/days",
+    "/reports/lift",
+    "/reports/incrementality",
     "/reports/owed",
     "/estimates",
     "/orders",
@@ -39,9 +47,17 @@ PAGES = (
 MARCH = "?from=2026-03-01&to=2026-03-31"
 
 
+class Site(NamedTuple):
+    """The address of a running application with something to show, the path of a receipt, and what it works with."""
+
+    address: str
+    receipt: str
+    wiring: Wiring
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The address of a running application with something to show, and the path of a receipt."""
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An application in a thread, over two brands' books."""
     folder = tmp_path_factory.mktemp("site")
     url = f"sqlite:///{folder}/ledger.db"
     (folder / "ledger.db").write_bytes(sqlite_template().read_bytes())
@@ -55,7 +71,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
         server = make_server("127.0.0.1", 0, desk.app, threaded=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", receipt
+        yield Site(f"http://127.0.0.1:{server.server_port}", receipt, desk.wiring)
         server.shutdown()
         thread.join()
         server.server_close()
@@ -89,9 +105,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 
 
 @pytest.fixture(scope="module")
-def signed_in(browser: webdriver.Chrome, site: tuple[str, str]) -> webdriver.Chrome:
+def signed_in(browser: webdriver.Chrome, site: Site) -> webdriver.Chrome:
     """The browser after Marie signed in by the form."""
-    browser.get(f"{site[0]}/reports/channels{MARCH}")
+    browser.get(f"{site.address}/reports/channels{MARCH}")
     browser.find_element(By.NAME, "email").send_keys(EMAIL)
     browser.find_element(By.NAME, "password").send_keys(PASSWORD)
     press(browser, "form button")
@@ -119,13 +135,12 @@ def test_signing_in_leads_to_the_page_that_was_wanted(signed_in: webdriver.Chrom
     assert "€33.35" in signed_in.find_element(By.CSS_SELECTOR, "table").text
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (360, "dark")])
 def test_every_page_fits_its_screen_and_breaks_no_rule_of_its_own(
-    signed_in: webdriver.Chrome, site: tuple[str, str], width: int, theme: str, tmp_path: Path
+    signed_in: webdriver.Chrome, site: Site, width: int, theme: str, tmp_path: Path
 ) -> None:
     view(signed_in, width, theme)
-    address, receipt = site
+    address, receipt, _ = site
     for path in (*(f"{page}{MARCH}" for page in PAGES), receipt):
         signed_in.get(address + path)
         assert signed_in.find_elements(By.TAG_NAME, "h1"), path
@@ -138,12 +153,12 @@ def test_every_page_fits_its_screen_and_breaks_no_rule_of_its_own(
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_the_header_of_a_phone_is_one_line_and_names_the_brand(
-    signed_in: webdriver.Chrome, site: tuple[str, str], language: str
+    signed_in: webdriver.Chrome, site: Site, language: str
 ) -> None:
     view(signed_in, 360, "light")
     signed_in.execute_cdp_cmd("Network.enable", {})
     signed_in.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
-    signed_in.get(site[0] + site[1])
+    signed_in.get(site.address + site.receipt)
     button = signed_in.find_element(By.CSS_SELECTOR, ".who button")
     brand = signed_in.find_element(By.CSS_SELECTOR, ".top .brand")
     spoken = signed_in.execute_script("return document.documentElement.lang")
@@ -154,40 +169,91 @@ def test_the_header_of_a_phone_is_one_line_and_names_the_brand(
     assert (brand.text, cut) == ("Zinc", False)
 
 
-def test_a_receipt_shows_what_every_model_gives_without_scrolling(
-    signed_in: webdriver.Chrome, site: tuple[str, str]
+def test_the_menu_of_a_phone_is_asked_for_and_needs_no_script(signed_in: webdriver.Chrome, site: Site) -> None:
+    view(signed_in, 360, "light")
+    signed_in.get(site.address)
+    menu = signed_in.find_element(By.CSS_SELECTOR, ".menu")
+    assert not menu.is_displayed()
+    signed_in.find_element(By.CSS_SELECTOR, ".to-menu").send_keys(Keys.ENTER)
+    assert menu.is_displayed()
+    heading = next(one for one in menu.find_elements(By.TAG_NAME, "summary") if one.text == "Money")
+    heading.send_keys(Keys.ENTER)
+    assert signed_in.find_element(By.LINK_TEXT, "Terms").is_displayed()
+    signed_in.find_element(By.CSS_SELECTOR, ".menu .close").send_keys(Keys.ENTER)
+    assert not menu.is_displayed()
+
+
+def follow(browser: webdriver.Chrome, words: str, within: str = "main") -> None:
+    """Follow a link by its words, in the main part of the page or the menu."""
+    page = browser.find_element(By.TAG_NAME, "html")
+    browser.find_element(By.CSS_SELECTOR, within).find_element(By.LINK_TEXT, words).click()
+    WebDriverWait(browser, 20).until(staleness_of(page))
+
+
+def test_a_marketer_goes_from_who_opens_to_a_receipt_from_the_paths_and_asks_all_models(
+    signed_in: webdriver.Chrome, site: Site
 ) -> None:
     view(signed_in, 1280, "light")
-    signed_in.get(site[0] + site[1])
-    journey, models, _ = signed_in.find_elements(By.CSS_SELECTOR, ".scroll")
-    assert [heading.text for heading in models.find_elements(By.TAG_NAME, "th")][1:6] == [
-        *("First click", "Last click pays", "Linear", "Position based", "Time decay"),
-    ]
+    brand = site.receipt.partition("?")[2]
+    signed_in.get(f"{site.address}/{MARCH}&{brand}")
+    follow(signed_in, "Who opens, who closes", ".menu")
+    answer = signed_in.find_element(By.CSS_SELECTOR, ".answer").text
+    assert "100.0%" in answer
+    assert "€90.00 of €90.00 net revenue, 1 of 1 orders" in answer
+    follow(signed_in, "Who opened them, for whom")
+    follow(signed_in, "Alice")
+    signed_in.find_element(By.CSS_SELECTOR, "tbody th a").click()
+    assert signed_in.find_element(By.TAG_NAME, "h1").text.startswith("Order")
+    follow(signed_in, "Paths", ".menu")
+    assert signed_in.find_element(By.CSS_SELECTOR, ".path").text == "Influence › Affiliate"
+    signed_in.find_element(By.XPATH, "//summary[.='Proof']").click()
+    follow(signed_in, "Models compared", ".menu")
+    Select(signed_in.find_element(By.NAME, "level")).select_by_visible_text("Channel and kind of partner")
+    press(signed_in, ".filters button")
+    press(signed_in, ".asking button")
+    assert "Waiting for a worker" in signed_in.find_element(By.TAG_NAME, "main").text
+    clock = site.wiring.clock
+    assert estimates.work_on_next(site.wiring.sessions, clock.now(), clock.wall())
+    signed_in.refresh()
+    headline = signed_in.find_element(By.CSS_SELECTOR, "section.card.estimated").text
+    assert headline.startswith("What the touches added Estimated, never paid")
+    assert "this model wants" in headline
+    follow(signed_in, "Paths", ".menu")
+    follow(signed_in, "7 days")
+    assert "A path needs an order" in signed_in.find_element(By.CSS_SELECTOR, "section.empty").text
+
+
+def test_a_receipt_shows_what_every_model_gives_without_scrolling(signed_in: webdriver.Chrome, site: Site) -> None:
+    view(signed_in, 1280, "light")
+    signed_in.get(site.address + site.receipt)
+    journey, models, *_ = signed_in.find_elements(By.CSS_SELECTOR, ".scroll")
+    headings = [heading.text for heading in models.find_elements(By.TAG_NAME, "th")]
+    assert {"Code first", "First click", "Last click pays", "Linear", "Time decay"} <= set(headings)
     for table in (journey, models):
         assert signed_in.execute_script("return arguments[0].scrollWidth <= arguments[0].clientWidth", table)
 
 
-def test_dark_is_dark_and_light_is_light(signed_in: webdriver.Chrome, site: tuple[str, str]) -> None:
+def test_dark_is_dark_and_light_is_light(signed_in: webdriver.Chrome, site: Site) -> None:
     grounds = {}
     for theme in ("light", "dark"):
         view(signed_in, 1280, theme)
-        signed_in.get(site[0])
+        signed_in.get(site.address)
         script = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
         grounds[theme] = sum(signed_in.execute_script(script))
     assert grounds["light"] > 600
     assert grounds["dark"] < 150
 
 
-def test_a_filter_is_a_form_that_works_without_any_script(signed_in: webdriver.Chrome, site: tuple[str, str]) -> None:
+def test_a_filter_is_a_form_that_works_without_any_script(signed_in: webdriver.Chrome, site: Site) -> None:
     view(signed_in, 1280, "light")
-    signed_in.get(f"{site[0]}/orders{MARCH}")
+    signed_in.get(f"{site.address}/orders{MARCH}")
     signed_in.find_element(By.NAME, "code").send_keys("nobody")
     press(signed_in, ".filters button")
     rows = signed_in.find_elements(By.CSS_SELECTOR, "tbody tr")
     assert [row.find_element(By.TAG_NAME, "th").text for row in rows] == ["A4"]
 
 
-def test_signing_out_closes_the_door(signed_in: webdriver.Chrome, site: tuple[str, str]) -> None:
+def test_signing_out_closes_the_door(signed_in: webdriver.Chrome, site: Site) -> None:
     press(signed_in, ".who button")
-    signed_in.get(site[0])
+    signed_in.get(site.address)
     assert signed_in.find_elements(By.NAME, "password")

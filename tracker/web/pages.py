@@ -331,8 +331,8 @@ def _href_of(row: Row, key: str) -> str | None:
     """Where a cell leads: to the receipt, or to the orders behind a partner or a channel."""
     if key == "number" and row.get("order_id"):
         return to("pages.order", order_id=str(row["order_id"]))
-    if key == "partner" and row.get("partner_id"):
-        return to("pages.orders", query={"partner": str(row["partner_id"])})
+    if key in ("partner", "influencer", "affiliate") and row.get(f"{key}_id"):
+        return to("pages.orders", query={"partner": str(row[f"{key}_id"])})
     if key == "code" and row.get("code"):
         return to("pages.orders", query={"code": str(row["code"])})
     return None
