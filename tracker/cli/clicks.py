@@ -41,7 +41,7 @@ def rejudge(as_json: bool) -> None:
             waiting = session.execute(query).scalar_one()
         last = verdicts.FROM_THE_START
         with progress("Judging anew", waiting) as advance:
-            while True:
+            while waiting:
                 with writing(built.sessions) as session:
                     done = verdicts.rejudge(session, last, _BATCH, built.clock.wall())
                 looked_at, changed, last = looked_at + done.looked_at, changed + done.changed, done.last
