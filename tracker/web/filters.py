@@ -21,6 +21,7 @@ from tracker.wiring import Wiring
 
 LANGUAGES = ("en", "fr")
 NOTHING = "–"
+_LONGEST_FRACTION = 5
 
 # Words of closed sets as a page shows them. Whatever is not here is shown as it is.
 WORDS = {
@@ -66,8 +67,8 @@ def register(app: Flask, wiring: Wiring) -> None:
     """Languages by the reader's own preference, and the filters that templates use."""
     folder = str(Path(__file__).parent.parent / "translations")
     Babel(app, default_translation_directories=folder, locale_selector=language)
-    filters = (money, decimal_money, decimal_percent, percent, integer, number, day, moment, clock, word, cell, steps,
-               age, size)  # fmt: skip
+    filters = (money, decimal_money, decimal_percent, percent, weight, integer, number, day, moment, clock, word, cell,
+               steps, age, size)  # fmt: skip
     app.jinja_env.filters.update({function.__name__: function for function in filters})
     app.jinja_env.globals["language"] = language
 
@@ -104,6 +105,11 @@ def percent(value: Fraction | float | None) -> str:
 def decimal_percent(rate: str) -> str:
     """A plain decimal of percent, such as a rate that was agreed, with every digit."""
     return numbers.format_percent(Decimal(rate).scaleb(-2), locale=get_locale(), decimal_quantization=False)
+
+
+def weight(share: str) -> str:
+    """An exact share of 1 as it is where a person can read it, else in percent."""
+    return share if len(share) <= _LONGEST_FRACTION else percent(Fraction(share))
 
 
 def integer(value: int | None) -> str:
