@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.attribution import _events, last_click, linear
@@ -92,6 +92,7 @@ rows_strategy = st.lists(
 )
 
 
+@settings(max_examples=35)
 @given(rows_strategy, st.randoms(use_true_random=False))
 def test_columns_find_the_journeys_that_a_slow_look_finds(rows: list[Event], dice: random.Random) -> None:
     expected = slow(rows)
@@ -99,6 +100,7 @@ def test_columns_find_the_journeys_that_a_slow_look_finds(rows: list[Event], dic
     assert spelled(journeys(events(rows), window=WINDOW, until=UNTIL)) == expected
 
 
+@settings(max_examples=35)
 @given(rows_strategy)
 def test_columns_with_no_room_in_one_number_are_sorted_all_the_same(rows: list[Event]) -> None:
     far = [(user * 2**60, second, code, value) for user, second, code, value in rows]

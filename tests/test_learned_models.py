@@ -10,13 +10,14 @@ from math import factorial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.markets import Path, market, paths_of
 from tracker.attribution import _columns, _logit, _rate_game, _sets, incremental, ordered_shapley, rate_shapley, shapley
 from tracker.attribution._paths import Paths
 
+few = settings(max_examples=35)
 Worth = Callable[[frozenset[int]], Fraction]
 
 GAMES = pytest.mark.parametrize("model", [shapley, ordered_shapley, rate_shapley], ids=lambda model: model.NAME)
@@ -61,6 +62,7 @@ def _terms(worth: Worth, player: int, players: int) -> list[Fraction]:
 # --- the games --------------------------------------------------------------------------------------------------------
 
 
+@few
 @given(rows=journeys)
 def test_set_shapley_is_the_value_of_its_game_by_enumeration(rows: list[tuple[Path, int, int, int]]) -> None:
     def worth(coalition: frozenset[int]) -> Fraction:
@@ -70,6 +72,7 @@ def test_set_shapley_is_the_value_of_its_game_by_enumeration(rows: list[tuple[Pa
     assert found.conversions == pytest.approx([float(part) for part in by_enumeration(worth, 5)], abs=1e-9)
 
 
+@few
 @given(rows=journeys, shrinkage=st.integers(0, 50))
 def test_rate_shapley_is_the_value_of_its_game_by_enumeration(
     rows: list[tuple[Path, int, int, int]], shrinkage: int
@@ -88,6 +91,7 @@ def test_rate_shapley_is_the_value_of_its_game_by_enumeration(
     assert found.baseline_conversions == pytest.approx(float(worth(frozenset()) * total), abs=1e-8)
 
 
+@few
 @given(rows=journeys)
 def test_positions_sum_to_set_shapley(rows: list[tuple[Path, int, int, int]]) -> None:
     paths = paths_from(rows)
@@ -103,6 +107,7 @@ def test_a_name_touched_twice_earns_its_share_in_two_positions() -> None:
 
 
 @LEARNED
+@few
 @given(rows=journeys)
 def test_shares_and_baseline_sum_to_what_the_paths_brought(
     model: object, rows: list[tuple[Path, int, int, int]]
@@ -114,6 +119,7 @@ def test_shares_and_baseline_sum_to_what_the_paths_brought(
 
 
 @LEARNED
+@few
 @given(rows=journeys, dice=st.randoms(use_true_random=False))
 def test_neither_sequence_nor_splitting_of_rows_nor_renaming_changes_a_share(
     model: object, rows: list[tuple[Path, int, int, int]], dice: object
@@ -130,6 +136,7 @@ def test_neither_sequence_nor_splitting_of_rows_nor_renaming_changes_a_share(
 
 
 @LEARNED
+@few
 @given(rows=journeys)
 def test_names_that_are_touched_alike_get_the_same(model: object, rows: list[tuple[Path, int, int, int]]) -> None:
     other = {0: 1, 1: 0}
@@ -139,6 +146,7 @@ def test_names_that_are_touched_alike_get_the_same(model: object, rows: list[tup
 
 
 @LEARNED
+@few
 @given(rows=journeys)
 def test_a_name_that_nobody_touches_gets_nothing(model: object, rows: list[tuple[Path, int, int, int]]) -> None:
     paths = paths_from([*rows, ((0,), 1, 1, 7)])
@@ -211,6 +219,7 @@ def test_names_within_names_are_different_names() -> None:
         assert nested.conversions.tolist() == plain.conversions.tolist()
 
 
+@few
 @given(rows=journeys)
 def test_set_shapley_is_never_negative(rows: list[tuple[Path, int, int, int]]) -> None:
     for model in (shapley, ordered_shapley):
@@ -230,6 +239,7 @@ def test_orders_are_shared_although_no_journey_touched_every_name() -> None:
     assert shapley.over(paths_from(rows, "ABC"), {}).conversions.tolist() == [3.0, 5.0, 2.0]
 
 
+@few
 @given(rows=journeys)
 def test_journeys_without_an_order_earn_no_shapley_credit(rows: list[tuple[Path, int, int, int]]) -> None:
     paths = paths_from(rows)

@@ -38,6 +38,7 @@ JOBS = {
 
 _BELL_SECONDS = 30
 _JOB_SECONDS = 120
+_SECONDS = {ESTIMATE: 280}  # a large brand's estimate takes minutes; less than the lease after which another begins it
 _WAITING_SECONDS = 600
 
 
@@ -58,7 +59,7 @@ def ring(redis: Redis, queue_name: str, job: str, *ids: str) -> bool:
     Queue(queue_name, connection=redis, serializer=JSONSerializer).enqueue_call(
         func=job,
         args=ids,
-        timeout=_JOB_SECONDS,
+        timeout=_SECONDS.get(job, _JOB_SECONDS),
         ttl=_WAITING_SECONDS,
         result_ttl=0,
         failure_ttl=24 * 3600,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,20 @@ Figures = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 
+# What a rule looks at of paths that are still in use: every rule looks at the same.
+_BRINGING: WeakKeyDictionary[Paths, Paths] = WeakKeyDictionary()
+
+
 def bringing(paths: Paths) -> Paths:
     """The paths that brought conversions or value: all that a rule need look at, and mostly a small part."""
+    known = _BRINGING.get(paths)
+    if known is not None:
+        return known
     kept = (paths.conversions != 0) | (paths.value != 0)
     if kept.all():
         return paths
     touches = per_touch(paths, kept)
-    return Paths(
+    found = Paths(
         names=paths.names,
         codes=paths.codes[touches],
         offsets=np.concatenate([[0], np.cumsum(paths.lengths[kept])]),
@@ -32,6 +40,8 @@ def bringing(paths: Paths) -> Paths:
         nulls=paths.nulls[kept],
         ages=None if paths.ages is None else paths.ages[touches],
     )
+    _BRINGING[paths] = found
+    return found
 
 
 def by_spelling(paths: Paths) -> Paths:
