@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -100,9 +101,10 @@ def update() -> None:
 
 
 def compiled() -> bytes:
-    """The catalogue as the running service reads it."""
-    buffer = io.BytesIO()
-    write_mo(buffer, french())
+    """The catalogue as the running service reads it: the same bytes from the same sentences."""
+    buffer, catalogue = io.BytesIO(), french()
+    catalogue.creation_date = catalogue.revision_date = datetime.fromtimestamp(0, UTC)
+    write_mo(buffer, catalogue)
     return buffer.getvalue()
 
 
