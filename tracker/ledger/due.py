@@ -10,7 +10,7 @@ one writer at a time and needs no lock.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -49,6 +49,8 @@ FAMILY = 20
 
 
 _MARKERS = 7201984  # advisory lock: shared by markers until they commit, taken and given back by drainers
+# How many times as many orders as he wants a drainer looks at: the first may all be in the hands of others.
+_REACHES = (2, 16)
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -153,13 +155,17 @@ def claim_due(session: Session, limit: int) -> list[Claim]:
 
     Call it first in a `writing` transaction, read facts only afterwards, and `settle` before the commit.
     """
-    longest = (
-        select(AttributionDue.order_id, AttributionDue.turn, AttributionDue.cause)
-        .order_by(AttributionDue.bulk, AttributionDue.since)
-        .limit(limit * 4)
-    )
-    found = {row.order_id: Claim(row.order_id, row.turn, row.cause) for row in session.execute(longest)}
-    return _lock(session, found, limit=limit) if found else []
+    for reach in _REACHES:
+        longest = (
+            select(AttributionDue.order_id, AttributionDue.turn, AttributionDue.cause)
+            .order_by(AttributionDue.bulk, AttributionDue.since)
+            .limit(limit * reach)
+        )
+        found = {row.order_id: row for row in session.connection().execute(longest)}
+        locked = _lock(session, found, limit=limit) if found else []
+        if locked or len(found) < limit * reach:
+            break
+    return [Claim(*found[order_id]) for order_id in _still_due(session, locked)]
 
 
 def longest_due(session: Session, limit: int) -> list[str]:
@@ -184,11 +190,12 @@ def settle(session: Session, claims: Iterable[Claim]) -> None:
 
     In order of ids, as markers write: two transactions never wait for each other crosswise.
     """
-    rows = [{"id": claim.order_id, "seen": claim.turn} for claim in sorted(claims, key=lambda claim: claim.order_id)]
-    if rows and is_postgresql(session):
-        ids, turns = ",".join(row["id"] for row in rows), ",".join(str(row["seen"]) for row in rows)
+    settled = sorted(claims, key=lambda claim: claim.order_id)
+    if settled and is_postgresql(session):
+        ids, turns = ",".join(one.order_id for one in settled), ",".join(str(one.turn) for one in settled)
         session.connection().execute(_SETTLE, {"ids": ids, "turns": turns})
-    elif rows:
+    elif settled:
+        rows = [{"id": one.order_id, "seen": one.turn} for one in settled]
         seen = (AttributionDue.order_id == bindparam("id"), AttributionDue.turn == bindparam("seen"))
         session.connection().execute(delete(AttributionDue).where(*seen), rows)
 
@@ -314,24 +321,27 @@ def _wait_for_markers(session: Session) -> None:
         session.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MARKERS})
 
 
-def _lock(session: Session, claims: Mapping[str, Claim], *, limit: int) -> list[Claim]:
+def _lock(session: Session, found: Collection[str], *, limit: int) -> Sequence[str]:
     """No lock of ours may be held while we wait for the markers: they may be waiting for one of these orders."""
     _wait_for_markers(session)
     still_due: Select[str] = (
         select(OrderRow.id)
         .join(AttributionDue, AttributionDue.order_id == OrderRow.id)
-        .where(among(session, OrderRow.id, claims))
+        .where(among(session, OrderRow.id, found))
         .order_by(AttributionDue.bulk, AttributionDue.since)
         .limit(limit)
         .with_for_update(skip_locked=True, of=OrderRow, key_share=True)
     )
-    locked = session.execute(still_due).scalars().all()
+    return session.connection().execute(still_due).scalars().all()
+
+
+def _still_due(session: Session, locked: Sequence[str]) -> Sequence[str]:
+    """The locking statement saw what was due when it began; whoever gave back an order meanwhile has settled it."""
     if not is_postgresql(session) or not locked:
-        return [claims[order_id] for order_id in locked]
-    # The statement saw what was due when it began; whoever gave back an order meanwhile has settled it.
+        return locked
     due = select(AttributionDue.order_id).where(among(session, AttributionDue.order_id, locked))
-    waiting = set(session.execute(due).scalars())
-    return [claims[order_id] for order_id in locked if order_id in waiting]
+    waiting = set(session.connection().execute(due).scalars())
+    return [order_id for order_id in locked if order_id in waiting]
 
 
 def _mark(session: Session, order_ids: Iterable[str], cause: str, wall: datetime, *, bulk: bool = False) -> None:
