@@ -66,7 +66,7 @@ def main() -> None:
     """Measure on SQLite and on PostgreSQL and print both."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--orders", type=int, default=10_000)
-    options.add_argument("--batch", type=int, default=250)
+    options.add_argument("--batch", type=int, default=500)
     options.add_argument("--recredit", action="store_true", help="after a change of rules, by several processes")
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")

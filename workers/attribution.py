@@ -13,7 +13,7 @@ from tracker.wiring import Wiring
 from workers import wiring, work
 
 # Of SQLite it is the one writer, and a shop waits behind it: its turns are short.
-_BATCH, _SQLITE_BATCH = 250, 16
+_BATCH, _SQLITE_BATCH = 500, 16
 _TAKEN_OVER = 500  # orders put under a new version of the rules in one transaction
 _SHIFT = 20.0  # seconds after which a job leaves the rest to the next one, so that a worker stops soon when told to
 _TRIES = 5
