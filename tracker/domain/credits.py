@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from tracker.domain.codes import is_plain, normal
@@ -13,7 +14,7 @@ from tracker.domain.journeys import Finding, Journey, Kind, Reason, Touchpoint
 from tracker.domain.money import allot, decimal_string
 from tracker.domain.orders import Status
 from tracker.domain.policies import with_closers_share
-from tracker.domain.rules import Rules
+from tracker.domain.rules import Evidence, Rules
 
 RECEIPT_FORMAT = 2
 
@@ -213,21 +214,26 @@ def _shares(bill: Bill, journey: Journey, results: Sequence[ModelCredits]) -> li
 
 def _candidate(finding: Finding, number: int) -> dict[str, Any]:
     candidate = finding.candidate
-    owned = candidate.partner_id is not None
-    of_code = {"code": _shown(candidate.code or candidate.id, owned=owned)}
+    is_code, owned = candidate.kind is Kind.CODE, candidate.partner_id is not None
     return {
         "number": number,
         "kind": candidate.kind.value,
-        **(of_code if candidate.kind is Kind.CODE else {"click": candidate.id}),
+        **({"code": _shown(candidate.code or candidate.id, owned=owned)} if is_code else {"click": candidate.id}),
         "at": candidate.at.isoformat(),
         "partner": candidate.partner_id,
         "channel": candidate.channel,
         "link": candidate.link_id,
-        "evidence": sorted(evidence.value for evidence in candidate.evidence),
+        "evidence": list(_names(candidate.evidence)),
         "position": finding.position,
         **_why(finding.reason),
         **({"program": candidate.program} if candidate.program else {}),
     }
+
+
+@cache
+def _names(evidence: frozenset[Evidence]) -> tuple[str, ...]:
+    """There are but fifteen such sets, and five candidates an order."""
+    return tuple(sorted(one.value for one in evidence))
 
 
 def _lost(journey: Journey, results: Sequence[ModelCredits]) -> list[dict[str, Any]]:

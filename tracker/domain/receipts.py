@@ -92,6 +92,8 @@ def paid(body: Body) -> dict[tuple[str, str], int]:
 
 def changes(before: Body, after: Body) -> list[dict[str, str | None]]:
     """Who gained or lost by the later of two receipts of one order, under what paid by each; empty where nobody did."""
+    if _paying(before) == _paying(after):
+        return []
     then, now = paid(before), paid(after)
     currencies = before["order"]["currency"], after["order"]["currency"]
     sides = [
@@ -103,6 +105,13 @@ def changes(before: Body, after: Body) -> list[dict[str, str | None]]:
         for partner, channel, was, is_ in sides
         if was != is_ or currencies[0] != currencies[1]
     ]
+
+
+def _paying(body: Body) -> tuple[str, list[tuple[str, str, str]]]:
+    """What `paid` and `changes` look at, as it is written."""
+    model = paying_model(body)
+    shares = _shares(body, model) if model else ()
+    return body["order"]["currency"], [(stop["partner"], stop["channel"], share["amount"]) for stop, share in shares]
 
 
 def _amount(amount: int | None, currency: str) -> str | None:

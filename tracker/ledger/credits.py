@@ -370,7 +370,7 @@ def _set_rows(one: Conclusion, models: Collection[str]) -> list[Row]:
 def _credit_rows(one: Conclusion, models: Collection[str]) -> list[Row]:
     return [
         {
-            "set_id": _set_id(one.case.bill.order_id, result.model),
+            "set_id": set_id,
             "position": credit.position,
             "order_id": one.case.bill.order_id,
             "brand_id": one.case.brand_id,
@@ -386,6 +386,7 @@ def _credit_rows(one: Conclusion, models: Collection[str]) -> list[Row]:
         }
         for result in one.results
         if result.model in models
+        for set_id in (_set_id(one.case.bill.order_id, result.model),)
         for credit in result.credits
         for touch in (one.journey.touches[credit.position],)
     ]
