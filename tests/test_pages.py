@@ -115,6 +115,17 @@ def test_the_receipt_page_explains_who_earned_and_why_the_others_lost(empty_desk
         assert told in text
 
 
+def test_a_touchpoint_that_the_model_gives_nothing_is_told_why_among_the_candidates(
+    empty_desk: Desk, sqlite_ledger: Ledger
+) -> None:
+    world = given.World(sqlite_ledger)
+    order = world.order(clicks=[world.click(world.alice_link, days=2), world.click(world.bob_link, days=1)])
+    world.attribute()
+    text = page(empty_desk, f"/orders/{order}")
+    assert "Touchpoint 1 of the journey. It stands in the journey, and the paying model gives it no share." in text
+    assert "Touchpoint 2 of the journey.</td>" in text
+
+
 def test_an_order_without_a_receipt_says_that_it_waits(desk: Desk, books: Books) -> None:
     assert "waits for attribution" in page(desk, f"/orders/{books['A4']}")
 
