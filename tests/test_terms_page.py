@@ -30,7 +30,7 @@ def test_terms_are_agreed_by_a_form_and_then_shown(desk: Desk) -> None:
     alice = Books("b" * 32)["Alice"]
     assert agree(desk, partner=alice, percent="7.5", returning_flat="2", hold_days="14", valid_from="2026-03-01") == 303
     text = desk.get("/terms").text
-    for told in ("Alice", "7.5 %", "€2.00", "14"):
+    for told in ("Alice", "7.5%", "€2.00", "14"):
         assert told in text
     assert "No terms yet" not in text
 
