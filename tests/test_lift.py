@@ -10,7 +10,7 @@ from math import exp, inf, sqrt
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
@@ -28,7 +28,7 @@ from tracker.reports._shape import Row, Scope
 __all__ = ["environment", "maison", "tracker"]  # fixtures
 
 WEEKDAYS = (1.0, 1.0, 1.1, 1.2, 1.4, 1.8, 0.7)
-WORLDS = 300
+WORLDS = 200
 
 
 def poisson(random: Random, mean: float) -> int:
@@ -78,6 +78,7 @@ def test_days_that_do_not_count_are_left_out_on_both_sides() -> None:
     assert (found.expected, found.lift, found.low, found.high) == (30, 30, 30, 30)
 
 
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 50), min_size=56, max_size=56), st.lists(st.integers(0, 50), min_size=1, max_size=7))
 def test_an_estimate_lies_in_its_interval_and_is_the_same_every_time(before: list[int], after: list[int]) -> None:
     found = lift.around(before, after, seed=3)
