@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,38 @@ def test_every_report_has_its_page_its_csv_and_its_line_in_the_menu(desk: Desk) 
         assert report.TITLE in page(desk, f"/reports/{name}?{MARCH}")
         assert desk.get(f"/reports/{name}.csv?{MARCH}").status_code == 200
         assert (f"/reports/{name}" in menu) or name in ("orders", "overview")
+
+
+def test_every_page_of_the_menu_stands_under_its_heading(desk: Desk) -> None:
+    menu = page(desk, "/").partition('<nav class="menu"')[2].partition("</nav>")[0]
+    headings = re.findall("<summary>(.*?)</summary>", menu)
+    assert headings == ["Influence × affiliation", "Performance", "Proof", "Money"]
+    under = dict(zip(headings, menu.split("<summary>")[1:], strict=True))
+    assert "/reports/paths" in under["Influence × affiliation"]
+    assert "/estimates" in under["Proof"]
+    assert under["Money"].index("/reports/owed") < under["Money"].index("/terms")
+
+
+def test_the_crossing_says_how_much_of_what_affiliates_closed_influence_opened(desk: Desk) -> None:
+    text = page(desk, f"/reports/crossing?{MARCH}")
+    assert "<b>100.0%</b>" in text
+    assert "€100.00 of €100.00 net revenue, 1 of 1 orders" in text
+    assert 'class="answer"' not in page(desk, "/reports/crossing?from=2025-03-01&to=2025-03-31")
+
+
+def test_a_figure_has_what_it_changed_by_in_its_cell_and_a_currency_only_where_there_are_two(desk: Desk) -> None:
+    text = page(desk, f"/reports/models?{MARCH}")
+    assert "± paying" not in text.partition("</thead>")[0]
+    assert '<small class="plus">+€50.00</small>' in text
+    assert ">Currency</th>" in text
+    assert ">Currency</th>" not in page(desk, "/reports/models?from=2026-03-02&to=2026-03-05")
+
+
+def test_an_estimate_is_marked_and_an_empty_report_says_what_it_would_take(desk: Desk) -> None:
+    text = page(desk, f"/reports/incrementality?{MARCH}")
+    assert "Estimated, never paid" in text
+    assert "tracker holdout add" in text
+    assert "Estimated, never paid" not in page(desk, f"/reports/evidence?{MARCH}")
 
 
 def test_the_csv_is_a_file_that_a_spreadsheet_opens_as_utf8(desk: Desk) -> None:

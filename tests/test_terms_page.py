@@ -35,6 +35,12 @@ def test_terms_are_agreed_by_a_form_and_then_shown(desk: Desk) -> None:
     assert "No terms yet" not in text
 
 
+def test_a_decimal_comma_is_a_point_and_a_comma_of_thousands_is_asked_about(desk: Desk) -> None:
+    assert agree(desk, percent="7,5", valid_from="2026-03-01") == 303
+    assert "7.5%" in desk.get("/terms").text
+    assert agree(desk, flat="1,500", valid_from="2026-03-02") == 422
+
+
 def test_an_order_that_nobody_is_paid_for_is_listed_with_the_reason(desk: Desk) -> None:
     text = desk.get("/terms").text
     assert "Orders without terms" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 from apiflask import APIFlask
@@ -20,6 +21,9 @@ from tracker.wiring import Wiring
 
 _NEWEST = 500
 _FORGOTTEN = 50
+
+# With three digits behind it the comma may be one of thousands: then the form asks.
+_DECIMAL_COMMA = re.compile(r"^\s*([0-9]+),([0-9]{1,2})\s*$")
 
 Problems = list[tuple[str, str]]
 
@@ -74,8 +78,9 @@ def _page(wiring: Wiring, refused: Problems) -> Response:
 
 
 def _typed() -> dict[str, str]:
-    """The fields of the form that were filled in."""
-    return {name: value for name, value in request.form.items() if name != "csrf_token" and value.strip()}
+    """The fields of the form that were filled in; a decimal comma is a point."""
+    filled = {name: value for name, value in request.form.items() if name != "csrf_token" and value.strip()}
+    return {name: _DECIMAL_COMMA.sub(r"\1.\2", value) for name, value in filled.items()}
 
 
 def _desk(wiring: Wiring, session: Session, view: View) -> Desk:
