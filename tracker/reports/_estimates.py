@@ -64,7 +64,7 @@ def known_from_to(session: Session, brand_id: str) -> tuple[datetime, datetime] 
         OrderRow.brand_id == brand_id, OrderRow.placed_at.is_not(None)
     )
     first, last = session.execute(query).one()
-    return None if first is None else (first, last)
+    return None if first is None or last is None else (first, last)
 
 
 def by_day(session: Session, scope: Scope) -> dict[tuple[date, str], Total]:
