@@ -55,6 +55,7 @@ def test_what_is_refused_is_said_and_what_was_typed_stays(desk: Desk) -> None:
     assert agree(desk, hold_days="14") == 422
     assert agree(desk, percent="5", valid_from="2026-03-01") == 303
     assert agree(desk, percent="6", valid_from="2026-03-01") == 422
+    assert agree(desk, percent="6", partner=Books("c" * 32)["Alice"]) == 422
 
 
 def test_a_form_without_its_token_and_a_stranger_change_nothing(desk: Desk) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
+
 from tracker.catalog import Desk
 from tracker.catalog.fields import (
     Currency,
@@ -58,6 +60,15 @@ class PayoutView(Output):
     paid_at: datetime
 
 
+class Waiting(Output):
+    """What is approved and unpaid of a partner in one currency, what was taken back already off: it may be negative."""
+
+    partner: str
+    currency: str
+    amount: str
+    commissions: int
+
+
 def add(desk: Desk, wanted: NewPayout) -> PayoutView:
     """Note a payout of all that may be paid. Two at once wait for each other: the second finds nothing left.
 
@@ -93,6 +104,23 @@ def page(desk: Desk, query: PayoutQuery) -> Page[PayoutView]:
     )
     sizes = ledger.sizes(desk.session, [row.id for row in rows])
     return Page[PayoutView](data=[_view(row, sizes.get(row.id, 0)) for row in rows], next_cursor=further)
+
+
+def newest(desk: Desk, limit: int) -> list[PayoutView]:
+    """The brand's latest payouts, the last one first."""
+    query = select(Payout).where(Payout.brand_id == desk.brand_id).order_by(Payout.id.desc()).limit(limit)
+    rows = desk.session.execute(query).scalars().all()
+    sizes = ledger.sizes(desk.session, [row.id for row in rows])
+    return [_view(row, sizes.get(row.id, 0)) for row in rows]
+
+
+def waiting(desk: Desk) -> list[Waiting]:
+    """What may be paid now, by partner and currency, the largest sum of a currency first."""
+    rows = sorted(ledger.waiting(desk.session, desk.brand_id), key=lambda row: (row[1], -row[2], row[0]))
+    return [
+        Waiting(partner=partner, currency=currency, amount=decimal_string(int(amount), currency), commissions=count)
+        for partner, currency, amount, count in rows
+    ]
 
 
 def _chosen(amounts: Sequence[Open], currency: str | None) -> Open:

@@ -127,11 +127,10 @@ def state() -> ColumnElement[str]:
     return func.coalesce(furthest.scalar_subquery(), State.PENDING.value)
 
 
-def payable(brand_id: str, partner_id: str) -> tuple[ColumnElement[bool], ...]:
-    """The conditions on the partner's commissions that may be paid now: approved and not paid."""
+def payable(brand_id: str) -> tuple[ColumnElement[bool], ...]:
+    """The conditions on the brand's commissions that may be paid now: approved and not paid."""
     return (
         Commission.brand_id == brand_id,
-        Commission.partner_id == partner_id,
         _stepped(State.APPROVED),
         ~_stepped(State.PAID),
     )

@@ -32,7 +32,7 @@ from tracker.wiring import Wiring
 _PACKAGE = Path(__file__).parent.parent
 _KEPT = ("brand", "from", "to", "model")  # what a link from page to page carries on
 _ORDERS_A_PAGE = 50
-OVERVIEW, TERMS, ORDERS, RULES, SYSTEM = "Overview", "Terms", "Orders", "Rules", "System"
+OVERVIEW, TERMS, PAYOUTS, ORDERS, RULES, SYSTEM = "Overview", "Terms", "Payouts", "Orders", "Rules", "System"
 ESTIMATES = "Models compared"
 CROSSING, PERFORMANCE, PROOF, MONEY = "Influence × affiliation", "Performance", "Proof", "Money"
 _CONNECT, _PROMOTE, _SHARE, _TRY = (
@@ -45,6 +45,7 @@ SENTENCES = (
     OVERVIEW,
     ESTIMATES,
     TERMS,
+    PAYOUTS,
     ORDERS,
     RULES,
     SYSTEM,
@@ -297,7 +298,7 @@ def _menu() -> list[Entry | Section]:
         if name not in ("overview", "orders"):
             entry = _entry(report.TITLE, to("pages.report", name=name))
             named.setdefault(_shape.group_of(report), []).append(entry)
-    named[MONEY].append(_entry(TERMS, to("terms.show")))
+    named[MONEY] += [_entry(TERMS, to("terms.show")), _entry(PAYOUTS, to("payouts.show"))]
     return [
         _entry(OVERVIEW, to("pages.overview")),
         *(Section(title, entries) for title, entries in named.items()),

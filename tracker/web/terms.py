@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tracker import catalog
 from tracker.catalog import Desk, commissions, terms
 from tracker.catalog.fields import problems
-from tracker.errors import BadInput, Conflict
+from tracker.errors import BadInput, Conflict, NotFound
 from tracker.web import auth, guard
 from tracker.web.pages import Names, View
 from tracker.wiring import Wiring
@@ -48,7 +48,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
                     terms.add(_desk(wiring, session, view), terms.NewTerms.model_validate(_typed()))
         except ValidationError as error:
             return _page(wiring, problems(error))
-        except (BadInput, Conflict) as error:
+        except (BadInput, Conflict, NotFound) as error:
             return _page(wiring, [(getattr(error, "field", ""), str(error))])
         return redirect(url_for("terms.show", brand=request.args.get("brand")), code=303)
 
