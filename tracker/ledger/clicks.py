@@ -160,7 +160,7 @@ def _copy(connection: Connection, rows: Sequence[ClickRow]) -> set[str]:
         " ON CONFLICT DO NOTHING RETURNING id)"
         " SELECT id FROM pg_temp.incoming EXCEPT SELECT id FROM added"
     )
-    return {id_.hex for id_ in known.scalars()}
+    return set(known.scalars())
 
 
 def _copy_into(connection: Connection, table: str, rows: Sequence[ClickRow]) -> None:
