@@ -172,7 +172,7 @@ def started(module: str, settings: Settings, **more: str) -> Iterator[subprocess
         process.wait()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Return once the condition holds; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():

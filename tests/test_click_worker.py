@@ -314,7 +314,7 @@ def test_a_process_killed_at_any_line_loses_and_doubles_nothing(
     token = tmp_path / "token"
     token.touch()
     process = start(sqlite_ledger, redis_url, tmp_path, TRACKER_FAILPOINTS=f"{failpoint}={token}")
-    assert process.wait(20) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
     step(worker(redis, sqlite_ledger, claim_after=0))
 
     assert recorded(sqlite_ledger) == {one.id for one in raw}
@@ -331,7 +331,7 @@ def test_sigterm_ends_the_process_after_its_batch(
     assert list(redis.scan_iter("heartbeat:clicks:*"))
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert total(sqlite_ledger) == (300, 300)
     assert stream.backlog(redis).drained
 
@@ -350,7 +350,7 @@ def start(ledger: Ledger, redis_url: str, folder: Path, **environ: str) -> subpr
     )
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline

@@ -103,7 +103,7 @@ def test_a_worker_killed_at_its_commit_leaves_each_order_once(settings: Settings
     token.touch()
     queue.ring(redis, queue.ORDERS, queue.INGEST)
     with started("workers.orders", settings, TRACKER_FAILPOINTS=f"{where}={token}") as process:
-        assert process.wait(20) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
     assert states(ledger).count("done") == (0 if where == "orders.before_commit" else 1)
     queue.ring(redis, queue.ORDERS, queue.INGEST)
     with started("workers.orders", settings):
