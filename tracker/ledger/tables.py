@@ -99,6 +99,8 @@ class Brand(Base):
     fallback_url: Mapped[str | None] = mapped_column(Text)
     visitor_cookie: Mapped[bool] = mapped_column(server_default=text("false"))
     net_formula: Mapped[str] = mapped_column(String(40))
+    target_return: Mapped[str] = mapped_column(String(40), server_default=text("'5'"))  # exact fraction: 5 is 5:1
+    margin: Mapped[str | None] = mapped_column(String(40))  # share of the net value that is not cost of goods
     created_at: Mapped[datetime]
 
 
@@ -167,6 +169,9 @@ class Campaign(Base):
     starts_on: Mapped[date | None] = mapped_column(Date)
     ends_on: Mapped[date | None] = mapped_column(Date)
     utm: Mapped[dict[str, Any]]
+    budget: Mapped[int | None]  # minor units of the brand's currency
+    target_return: Mapped[str | None] = mapped_column(String(40))
+    margin: Mapped[str | None] = mapped_column(String(40))
     created_at: Mapped[datetime]
 
 
@@ -183,6 +188,7 @@ class Placement(Base):
     format: Mapped[str] = mapped_column(String(20))
     url: Mapped[str | None] = mapped_column(Text)
     published_at: Mapped[datetime | None]
+    reused: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime]
 
 
@@ -426,6 +432,72 @@ class LinkDay(Base):
     link_id: Mapped[str] = mapped_column(Id, primary_key=True)
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     uniques: Mapped[int] = mapped_column(Integer)
+
+
+# --- facts: what was spent, what was seen ----------------------------------------------------------------------------
+
+
+class Cost(Base):
+    """Money, time, people or goods spent. A cost is only added; a wrong one is withdrawn, and stays.
+
+    It sits on a placement, a partner or a campaign, whichever is the narrowest, or on the brand. `amount` is what it cost
+    in minor units (a gift at cost, hours at their rate); `retail` is what a gift sells for.
+    """
+
+    __tablename__ = "costs"
+    __table_args__ = (Index("ix_costs_brand_id_spent_on", "brand_id", "spent_on"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"))
+    campaign_id: Mapped[str | None] = mapped_column(Id, ForeignKey("campaigns.id"))
+    partner_id: Mapped[str | None] = mapped_column(Id, ForeignKey("partners.id"))
+    placement_id: Mapped[str | None] = mapped_column(Id, ForeignKey("placements.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    amount: Mapped[int]
+    retail: Mapped[int | None]
+    minutes: Mapped[int | None] = mapped_column(Integer)
+    rate: Mapped[int | None]  # minor units an hour
+    currency: Mapped[str] = mapped_column(String(3))
+    spent_on: Mapped[date] = mapped_column(Date)
+    note: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class Snapshot(Base):
+    """A placement's public counters at a moment, and where they come from. A counter that nobody gave is null, not 0."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (UniqueConstraint("placement_id", "taken_at", "source"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"), index=True)
+    placement_id: Mapped[str] = mapped_column(Id, ForeignKey("placements.id"))
+    taken_at: Mapped[datetime]
+    source: Mapped[str] = mapped_column(String(20))
+    views: Mapped[int | None]
+    likes: Mapped[int | None]
+    comments: Mapped[int | None]
+    shares: Mapped[int | None]
+    saves: Mapped[int | None]
+    hashtag_uses: Mapped[int | None]
+    created_at: Mapped[datetime]
+
+
+class Goal(Base):
+    """What a campaign is to reach of a metric between two days. `target` is a decimal string in the metric's unit."""
+
+    __tablename__ = "goals"
+    __table_args__ = (UniqueConstraint("campaign_id", "metric", "starts_on"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"), index=True)
+    campaign_id: Mapped[str] = mapped_column(Id, ForeignKey("campaigns.id"))
+    metric: Mapped[str] = mapped_column(String(40))
+    target: Mapped[str] = mapped_column(String(40))
+    starts_on: Mapped[date] = mapped_column(Date)
+    ends_on: Mapped[date] = mapped_column(Date)
+    created_at: Mapped[datetime]
 
 
 # --- facts: deliveries and order events ------------------------------------------------------------------------------
