@@ -440,8 +440,8 @@ class LinkDay(Base):
 class Cost(Base):
     """Money, time, people or goods spent. A cost is only added; a wrong one is withdrawn, and stays.
 
-    It sits on a placement, a partner or a campaign, whichever is the narrowest, or on the brand. `amount` is what it cost
-    in minor units (a gift at cost, hours at their rate); `retail` is what a gift sells for.
+    It sits on a placement, a partner or a campaign, whichever is the narrowest, or on the brand. `amount` is what it
+    cost in minor units (a gift at cost, hours at their rate); `retail` is what a gift sells for.
     """
 
     __tablename__ = "costs"
@@ -465,7 +465,7 @@ class Cost(Base):
 
 
 class Snapshot(Base):
-    """A placement's public counters at a moment, and where they come from. A counter that nobody gave is null, not 0."""
+    """A placement's public counters at a moment, and where they come from. A counter that nobody gave is null."""
 
     __tablename__ = "snapshots"
     __table_args__ = (UniqueConstraint("placement_id", "taken_at", "source"),)
