@@ -459,6 +459,7 @@ class Cost(Base):
     rate: Mapped[int | None]  # minor units an hour
     currency: Mapped[str] = mapped_column(String(3))
     spent_on: Mapped[date] = mapped_column(Date)
+    spread: Mapped[str] = mapped_column(String(10), server_default=text("'equal'"))  # how a shared cost is divided
     note: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]

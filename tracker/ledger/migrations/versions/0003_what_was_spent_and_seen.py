@@ -46,6 +46,7 @@ def upgrade() -> None:
     sa.Column('rate', sa.BigInteger(), nullable=True),
     sa.Column('currency', sa.String(length=3), nullable=False),
     sa.Column('spent_on', sa.Date(), nullable=False),
+    sa.Column('spread', sa.String(length=10), server_default=sa.text("'equal'"), nullable=False),
     sa.Column('note', sa.String(length=200), nullable=False),
     sa.Column('created_at', tracker.ledger.types.Moment(length=32), nullable=False),
     sa.Column('withdrawn_at', tracker.ledger.types.Moment(length=32), nullable=True),
