@@ -274,7 +274,9 @@ def _count(value: object) -> object:
     return value
 
 
-Followers = Annotated[int, BeforeValidator(_count), Field(ge=0, le=10**10)]
+# A figure that people read aloud: 12000, or with its thousands apart.
+Count = Annotated[int, BeforeValidator(_count), Field(ge=0, le=10**10)]
+Followers = Count
 
 
 class ListQuery(Input):

@@ -27,7 +27,7 @@ from tracker.ledger.tables import Campaign, Partner, Placement
 
 
 class NewPlacement(Input):
-    """A placement to be."""
+    """A placement to be. `reused`: the brand shows it again elsewhere, in an advertisement or on its own pages."""
 
     partner: PartnerReference
     campaign: CampaignReference = None
@@ -35,6 +35,7 @@ class NewPlacement(Input):
     format: FormatField = Format.VIDEO
     url: WebAddress | None = None
     published_at: When | None = None
+    reused: bool = False
 
 
 class PlacementChange(Input):
@@ -45,6 +46,7 @@ class PlacementChange(Input):
     format: FormatField = omitted()
     url: WebAddress | None = None
     published_at: When | None = None
+    reused: bool = omitted()
 
 
 class PlacementQuery(ListQuery):
@@ -64,6 +66,7 @@ class PlacementView(Output):
     format: Format
     url: str | None
     published_at: datetime | None
+    reused: bool
     created_at: datetime
 
 
@@ -78,6 +81,7 @@ def add(desk: Desk, wanted: NewPlacement) -> PlacementView:
         format=wanted.format,
         url=wanted.url,
         published_at=_moment(desk, wanted.published_at),
+        reused=wanted.reused,
         created_at=desk.now,
     )
     desk.session.add(placement)
@@ -137,5 +141,6 @@ def _view(placement: Placement) -> PlacementView:
         format=Format(placement.format),
         url=placement.url,
         published_at=placement.published_at,
+        reused=placement.reused,
         created_at=placement.created_at,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from tracker.catalog import placements
@@ -31,8 +33,9 @@ def placement() -> None:
 @click.option("--campaign", help="For which campaign, by id or name.")
 @click.option("--url", help="Where it can be seen.")
 @click.option("--published-at", "--published", "published_at", help="Since when, such as 2026-03-01T18:00.")
+@click.option("--reused/--not-reused", default=None, help="Shown again by the brand, or not.")
 @json_option
-def add(brand: str | None, url_: str | None, url: str | None, as_json: bool, **options: str | None) -> None:
+def add(brand: str | None, url_: str | None, url: str | None, as_json: bool, **options: Any) -> None:
     """Add a placement."""
     seen = _shared.either("url", url_, url) if url_ or url else None
     with _shared.writing(brand, options["partner"], options["campaign"]) as desk:
@@ -51,7 +54,7 @@ def list_(brand: str | None, as_json: bool, **options: str | None) -> None:
         query = _shared.filled(placements.PlacementQuery, desk, **options)
         views = _shared.all_pages(placements.page, desk, query)
         names = _shared.names_at(desk)
-    columns = ("id", "partner", "campaign", "network", "format", "url", "published_at")
+    columns = ("id", "partner", "campaign", "network", "format", "url", "published_at", "reused")
     _shared.show_all(views, columns, as_json=as_json, names=names)
 
 
@@ -74,8 +77,9 @@ def show(placement: str, brand: str | None, as_json: bool) -> None:
 @click.option("--campaign", help='For which campaign, by id or name; "" for none.')
 @click.option("--url", help="Where it can be seen.")
 @click.option("--published-at", "--published", "published_at", help="Since when, such as 2026-03-01T18:00.")
+@click.option("--reused/--not-reused", default=None, help="Shown again by the brand, or not.")
 @json_option
-def edit(placement: str, brand: str | None, as_json: bool, **options: str | None) -> None:
+def edit(placement: str, brand: str | None, as_json: bool, **options: Any) -> None:
     """Change a placement, by id or web address."""
     with _shared.writing(brand, placement) as desk:
         change = _shared.filled(placements.PlacementChange, desk, **options)

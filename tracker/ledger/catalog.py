@@ -21,6 +21,7 @@ from tracker.ledger.tables import (
     Code,
     CodeOwner,
     Commission,
+    Cost,
     Holdout,
     Link,
     OrderRow,
@@ -29,11 +30,14 @@ from tracker.ledger.tables import (
     Placement,
     Shop,
     ShopSecret,
+    Snapshot,
     Terms,
     TrackingHost,
 )
 
-T = TypeVar("T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Terms, Commission, Payout, Holdout)
+T = TypeVar(
+    "T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Terms, Commission, Payout, Holdout, Snapshot, Cost
+)
 
 LARGEST_PAGE = 1000
 
@@ -99,7 +103,7 @@ def brands(session: Session) -> Sequence[Brand]:
 def brand_owning(session: Session, row_ids: Iterable[str]) -> str | None:
     """The brand of the first of these ids that is anything in the catalog, or an order."""
     for row_id in row_ids:
-        for table in (Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Holdout, OrderRow):
+        for table in (Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Holdout, Cost, OrderRow):
             columns = table.__table__.c
             brand_id: str | None = session.execute(select(columns.brand_id).where(columns.id == row_id)).scalar()
             if brand_id is not None:
@@ -186,6 +190,12 @@ def live_landing_urls(session: Session, brand_id: str) -> list[str]:
     """Where the brand's links that are not disabled lead."""
     query = select(Link.landing_url).where(Link.brand_id == brand_id, Link.disabled_at.is_(None)).distinct()
     return list(session.execute(query).scalars())
+
+
+def addresses_of_placements(session: Session, brand_id: str) -> dict[str, str | None]:
+    """The web addresses of the brand's placements, by id; None where unknown."""
+    query = select(Placement.id, Placement.url).where(Placement.brand_id == brand_id)
+    return dict(session.execute(query).all())
 
 
 def has_orders(session: Session, brand_id: str) -> bool:

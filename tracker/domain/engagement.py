@@ -1,0 +1,112 @@
+"""What a placement's public counters say. A counter that nobody gave is None and never zero.
+
+Counters grow from the publication on. One that falls is kept as it was given: networks take false accounts out of
+them, and people mistype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """A placement's public counters at a moment."""
+
+    views: int | None = None
+    likes: int | None = None
+    comments: int | None = None
+    shares: int | None = None
+    saves: int | None = None
+    hashtag_uses: int | None = None
+
+    @property
+    def engagement(self) -> int | None:
+        """Likes, comments, shares and saves together, the known ones; None where none is known."""
+        return known_sum((self.likes, self.comments, self.shares, self.saves))
+
+
+COUNTERS = tuple(field.name for field in fields(Counters))
+
+
+def known_sum(figures: Iterable[int | None]) -> int | None:
+    """The sum of the figures that are known; None where none is."""
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None
+
+
+def falls(history: Iterable[Counters]) -> list[list[str]]:
+    """For each of a placement's snapshots, in time order, which counters are lower than they were last known."""
+    last: dict[str, int] = {}
+    found = []
+    for counters in history:
+        found.append([name for name in COUNTERS if _is_below(getattr(counters, name), last.get(name))])
+        last |= {name: value for name in COUNTERS if (value := getattr(counters, name)) is not None}
+    return found
+
+
+def _is_below(value: int | None, before: int | None) -> bool:
+    return value is not None and before is not None and value < before
+
+
+# --- earned media value ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RateCard:
+    """What one of each counter is taken to be worth, in minor units of `currency`. A card never changes: a new one is
+    made, with another version, so that a figure says by which it was reckoned.
+    """
+
+    version: str
+    currency: str
+    views: Fraction
+    likes: Fraction
+    comments: Fraction
+    shares: Fraction
+    saves: Fraction
+
+
+# A convention, not a measurement: a thousand views at five euros, and round figures for what takes more than looking.
+RATE_CARD = RateCard(
+    version="emv-1",
+    currency="EUR",
+    views=Fraction(1, 2),
+    likes=Fraction(5),
+    comments=Fraction(25),
+    shares=Fraction(50),
+    saves=Fraction(25),
+)
+_VALUED = ("views", "likes", "comments", "shares", "saves")
+
+
+def earned_media_value(counters: Counters, card: RateCard = RATE_CARD) -> Fraction | None:
+    """EMV, an estimate: each known counter at the card's rate, in minor units of the card's currency.
+
+    None where no counter is known.
+    """
+    known = [name for name in _VALUED if getattr(counters, name) is not None]
+    if not known:
+        return None
+    return sum((getattr(counters, name) * getattr(card, name) for name in known), Fraction(0))
+
+
+# --- hollow ----------------------------------------------------------------------------------------------------------
+
+LEAST_PEERS = 8
+
+
+def is_hollow(engagement: int, sales: int, peers: Sequence[tuple[int, int]]) -> bool | None:
+    """Whether a placement engages much and sells little: three quarters of its peers engage less and sell more.
+
+    `peers` are the (engagement, sales) of the others of its kind, without itself. Sales are minor units of one
+    currency. A tie is neither less nor more, so that where nobody sells nobody is hollow. None with fewer than
+    LEAST_PEERS peers.
+    """
+    if len(peers) < LEAST_PEERS:
+        return None
+    engaging_less = sum(other < engagement for other, _ in peers)
+    selling_more = sum(other > sales for _, other in peers)
+    return 4 * engaging_less >= 3 * len(peers) and 4 * selling_more >= 3 * len(peers)
