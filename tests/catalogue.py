@@ -23,7 +23,7 @@ from tracker.domain import receipts, rule_words
 from tracker.domain.differences import WEIGHS_OTHERWISE
 from tracker.domain.presets import PRESETS
 from tracker.domain.reasons import RULE_SENTENCES
-from tracker.reports import _shape
+from tracker.reports import _shape, _xlsx
 from tracker.web import estimates, filters, health, pages
 
 ROOT = Path(__file__).parent.parent
@@ -80,6 +80,7 @@ def _constants() -> Iterator[str]:
     yield from pages.SENTENCES
     yield from estimates.SENTENCES
     yield from commissions.SENTENCES
+    yield from _xlsx.SENTENCES
     yield from rule_words.SENTENCES
     yield from (text for preset in PRESETS.values() for text in (preset.title, preset.sentence))
     yield WEIGHS_OTHERWISE

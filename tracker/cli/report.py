@@ -1,8 +1,9 @@
-"""`tracker report`: every report, as a table, JSON or CSV."""
+"""`tracker report`: every report, as a table, JSON, CSV or workbook."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -10,7 +11,8 @@ import click
 from tracker.catalog import Desk, campaigns, partners
 from tracker.cli import _shared
 from tracker.cli._shared import brand_option
-from tracker.reports import _shape
+from tracker.errors import BadInput
+from tracker.reports import _shape, _xlsx
 from tracker.reports._shape import Column, Kind, Result, Row
 
 _FIGURES = (Kind.INTEGER, Kind.NUMBER, Kind.MONEY, Kind.PERCENT)
@@ -26,13 +28,21 @@ def register(root: click.Group) -> None:
 @brand_option
 @click.option("--format", "format_", type=click.Choice(["table", "json", "csv"]), help="[default: table]")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--xlsx", "workbook", type=click.Path(dir_okay=False, path_type=Path), help="Write a workbook there.")
 @click.option("--from", "start", help="Its first day, such as 2026-03-01.  [default: thirty days ago]")
 @click.option("--to", "end", help="Its last day.  [default: today]")
 @click.option("--model", help="How credit is shared, such as linear.  [default: as partners are paid]")
 @click.option("--partner", help="Of one partner, by id or name.")
 @click.option("--campaign", help="Of one campaign, by id or name.")
 @click.option("--channel", help="Of one channel: influence or affiliate.")
-def report(name: str | None, brand: str | None, format_: str | None, as_json: bool, **options: str | None) -> None:
+def report(
+    name: str | None,
+    brand: str | None,
+    format_: str | None,
+    as_json: bool,
+    workbook: Path | None,
+    **options: str | None,
+) -> None:
     """Run the report called NAME; without a name, list the reports that there are."""
     wanted = "json" if as_json else format_ or "table"
     if name is None:
@@ -40,7 +50,10 @@ def report(name: str | None, brand: str | None, format_: str | None, as_json: bo
         return
     with _shared.reading(brand, options["partner"], options["campaign"]) as desk:
         result = _run(desk, name, **options)
-    if wanted == "json":
+        told = _xlsx.about(desk.session, result.scope)
+    if workbook is not None:
+        _write(workbook, _xlsx.as_xlsx(result, told))
+    elif wanted == "json":
         _shared.print_json(_shape.as_json(result))
     elif wanted == "csv":
         click.echo(_shape.as_csv(result), nl=False)
@@ -59,6 +72,14 @@ def _run(desk: Desk, name: str, *, start: str | None, end: str | None, **options
     }
     scope = _shape.scope_from(desk.session, desk.brand_id, asked, desk.now)
     return _shape.run(desk.session, name, scope)
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise BadInput("xlsx", f"{file} cannot be written: {error.strerror}") from None
+    click.echo(f"wrote {file}", err=True)
 
 
 def _print_names(wanted: str) -> None:

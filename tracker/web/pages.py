@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from apiflask import APIFlask
 from flask import Blueprint, Response, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from jinja2 import FileSystemLoader
 from sqlalchemy import Select, exists, select
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -23,10 +24,10 @@ from tracker.domain.catalog import Channel
 from tracker.domain.orders import Status
 from tracker.errors import BadInput, NotFound, Unavailable
 from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Shop
-from tracker.reports import _shape
+from tracker.reports import _shape, _xlsx
 from tracker.reports._orders import OrderFilter, orders_page, receipt
 from tracker.reports._shape import Kind, Result, Row, Scope
-from tracker.web import _tables, auth, charts, guard, health
+from tracker.web import _tables, auth, charts, filters, guard, health
 from tracker.wiring import Wiring
 
 _PACKAGE = Path(__file__).parent.parent
@@ -112,6 +113,14 @@ def _add_reports(blueprint: Blueprint, wiring: Wiring) -> None:
             if view is None:
                 raise NotFound("there is no brand yet")
             return _download(view.run(session, name))
+
+    @blueprint.get("/reports/<name>.xlsx")
+    def report_xlsx(name: str) -> ResponseReturnValue:
+        with wiring.sessions() as session:
+            view = View.of_request(session, wiring)
+            if view is None:
+                raise NotFound("there is no brand yet")
+            return _workbook(view.run(session, name), _xlsx.about(session, view.scope))
 
 
 def _add_orders(blueprint: Blueprint, wiring: Wiring) -> None:
@@ -397,6 +406,15 @@ def _download(result: Result) -> Response:
         "\ufeff" + _shape.as_csv(result),  # the mark tells a spreadsheet that it is UTF-8
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _workbook(result: Result, told: _xlsx.About) -> Response:
+    remark = gettext("Estimated, never paid") if _tables.is_estimated(result.columns) else ""
+    return Response(
+        _xlsx.as_xlsx(result, told, _xlsx.Reader(gettext, filters.word), remark),
+        content_type=_xlsx.CONTENT_TYPE,
+        headers={"Content-Disposition": f'attachment; filename="{_xlsx.file_name(result)}"'},
     )
 
 
