@@ -24,6 +24,7 @@ from tracker.catalog import (
     campaigns,
     codes,
     commissions,
+    costs,
     drafts,
     holdouts,
     keys,
@@ -31,6 +32,7 @@ from tracker.catalog import (
     partners,
     placements,
     shops,
+    snapshots,
     terms,
 )
 from tracker.domain.ids import derived_id
@@ -125,6 +127,7 @@ class ApiWorld:
         partner = partners.add(desk, partners.NewPartner(name=name)).id
         campaign = campaigns.add(desk, campaigns.NewCampaign(name=name)).id
         placement = placements.add(desk, placements.NewPlacement(partner=partner, campaign=campaign, network=name)).id
+        counted = snapshots.add(desk, snapshots.NewSnapshot(placement=placement, views=1000)).id
         landing = f"https://{name}.example.org/"
         link = links.add(desk, links.NewLink(partner=partner, landing_url=landing, slug=name)).id
         code = codes.add(desk, codes.NewCode(code=f"{name}10", partner=partner)).id
@@ -138,11 +141,13 @@ class ApiWorld:
             "partner": partner,
             "campaign": campaign,
             "placement": placement,
+            "snapshot": counted,
             "link": link,
             "code": code,
             "order": order,
             "terms": agreed,
             "holdout": held,
+            "cost": costs.add(desk, costs.NewCost(kind="fee", amount="5.00", partner=partner, note=name)).id,
             "draft": _add_draft(desk, name),
             "payout": _add_payout(desk, partner, name),
         }

@@ -20,10 +20,13 @@ from tracker.catalog.fields import (
     Host,
     Input,
     LandingUrl,
+    Margin,
     Name,
     Output,
+    TargetReturn,
     TimeZone,
     omitted,
+    said,
 )
 from tracker.domain.ids import is_id, new_id
 from tracker.domain.landing import check_landing, is_allowed
@@ -54,7 +57,11 @@ class NewBrand(Input):
 
 
 class BrandChange(Input):
-    """What of a brand is to be different. A list replaces the whole list."""
+    """What of a brand is to be different. A list replaces the whole list.
+
+    `target_return` is what each unit spent is to bring back (5 or 5:1), `margin` the percentage of the net value that
+    is not cost of goods.
+    """
 
     name: Name = omitted()
     time_zone: TimeZone = omitted()
@@ -64,6 +71,8 @@ class BrandChange(Input):
     landing_domains: Domains = omitted()
     fallback_url: LandingUrl | None = None
     visitor_cookie: bool = omitted()
+    target_return: TargetReturn = omitted()
+    margin: Margin | None = None
 
 
 class BrandView(Output):
@@ -78,6 +87,8 @@ class BrandView(Output):
     fallback_url: str | None
     visitor_cookie: bool
     net_formula: NetFormula
+    target_return: str
+    margin: str | None
     created_at: datetime
 
 
@@ -192,6 +203,8 @@ def views(session: Session, brands: Sequence[Brand]) -> list[BrandView]:
             fallback_url=brand.fallback_url,
             visitor_cookie=brand.visitor_cookie,
             net_formula=NetFormula(brand.net_formula),
+            target_return=said(brand.target_return) or "",
+            margin=said(brand.margin, 100),
             created_at=brand.created_at,
         )
         for brand in brands

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from pydantic import Field
 
 from tracker.catalog import Desk
-from tracker.catalog.fields import Input, ListQuery, Name, ObjectiveField, Output, Page, Utm, omitted
+from tracker.catalog.fields import (
+    Input,
+    ListQuery,
+    Margin,
+    Name,
+    ObjectiveField,
+    Output,
+    Page,
+    TargetReturn,
+    Utm,
+    omitted,
+    said,
+)
+from tracker.catalog.terms import Amount
 from tracker.domain.catalog import Objective
 from tracker.domain.ids import new_id
+from tracker.domain.money import decimal_string, minor_units
 from tracker.errors import BadInput
 from tracker.ledger import catalog
 from tracker.ledger.links import bump_links_version
@@ -17,13 +32,19 @@ from tracker.ledger.tables import Campaign
 
 
 class NewCampaign(Input):
-    """A campaign to be. Its days are the brand's, both included."""
+    """A campaign to be. Its days are the brand's, both included.
+
+    `budget` is an amount in the brand's currency. `target_return` and `margin` are the brand's where they are not said.
+    """
 
     name: Name
     objective: ObjectiveField | None = None
     starts_on: date | None = None
     ends_on: date | None = None
     utm: Utm = Field(default_factory=dict)
+    budget: Amount | None = None
+    target_return: TargetReturn | None = None
+    margin: Margin | None = None
 
 
 class CampaignChange(Input):
@@ -34,6 +55,9 @@ class CampaignChange(Input):
     starts_on: date | None = None
     ends_on: date | None = None
     utm: Utm = omitted()
+    budget: Amount | None = None
+    target_return: TargetReturn | None = None
+    margin: Margin | None = None
 
 
 class CampaignQuery(ListQuery):
@@ -41,7 +65,7 @@ class CampaignQuery(ListQuery):
 
 
 class CampaignView(Output):
-    """A campaign."""
+    """A campaign. Without a target or a margin of its own it has the brand's."""
 
     id: str
     name: str
@@ -49,36 +73,40 @@ class CampaignView(Output):
     starts_on: date | None
     ends_on: date | None
     utm: dict[str, str]
+    budget: str | None
+    target_return: str | None
+    margin: str | None
     created_at: datetime
 
 
 def add(desk: Desk, wanted: NewCampaign) -> CampaignView:
     """Add a campaign. Raises BadInput where it ends before it starts."""
     _check_days(wanted.starts_on, wanted.ends_on)
-    campaign = Campaign(id=new_id(), brand_id=desk.brand_id, created_at=desk.now, **wanted.model_dump())
+    campaign = Campaign(id=new_id(), brand_id=desk.brand_id, created_at=desk.now, **_values(desk, wanted.model_dump()))
     desk.session.add(campaign)
     desk.session.flush()
-    return _view(campaign)
+    return _view(campaign, _currency(desk))
 
 
 def edit(desk: Desk, campaign_id: str, change: CampaignChange) -> CampaignView:
     """Change a campaign. Raises BadInput where it would end before it starts."""
     campaign = catalog.one(desk.session, Campaign, desk.brand_id, campaign_id, lock=True)
-    catalog.change(desk.session, campaign, change.given())
+    catalog.change(desk.session, campaign, _values(desk, change.given()))
     _check_days(campaign.starts_on, campaign.ends_on)
     bump_links_version(desk.session)
-    return _view(campaign)
+    return _view(campaign, _currency(desk))
 
 
 def one(desk: Desk, campaign_id: str) -> CampaignView:
     """The brand's campaign of that id. Raises NotFound."""
-    return _view(catalog.one(desk.session, Campaign, desk.brand_id, campaign_id))
+    return _view(catalog.one(desk.session, Campaign, desk.brand_id, campaign_id), _currency(desk))
 
 
 def page(desk: Desk, query: CampaignQuery) -> Page[CampaignView]:
     """A page of the brand's campaigns."""
     rows, further = catalog.page(desk.session, Campaign, desk.brand_id, after=query.cursor, limit=query.limit)
-    return Page[CampaignView](data=[_view(row) for row in rows], next_cursor=further)
+    currency = _currency(desk)
+    return Page[CampaignView](data=[_view(row, currency) for row in rows], next_cursor=further)
 
 
 def named(desk: Desk, text: str) -> str:
@@ -91,7 +119,18 @@ def _check_days(starts_on: date | None, ends_on: date | None) -> None:
         raise BadInput("ends_on", "the last day comes before the first")
 
 
-def _view(campaign: Campaign) -> CampaignView:
+def _currency(desk: Desk) -> str:
+    return catalog.brand_by_id(desk.session, desk.brand_id).currency
+
+
+def _values(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
+    """The columns that these fields mean."""
+    if given.get("budget") is not None:
+        given["budget"] = minor_units(given["budget"], _currency(desk))
+    return given
+
+
+def _view(campaign: Campaign, currency: str) -> CampaignView:
     return CampaignView(
         id=campaign.id,
         name=campaign.name,
@@ -99,5 +138,8 @@ def _view(campaign: Campaign) -> CampaignView:
         starts_on=campaign.starts_on,
         ends_on=campaign.ends_on,
         utm=campaign.utm,
+        budget=None if campaign.budget is None else decimal_string(campaign.budget, currency),
+        target_return=said(campaign.target_return),
+        margin=said(campaign.margin, 100),
         created_at=campaign.created_at,
     )

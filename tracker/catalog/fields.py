@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from ipaddress import ip_address
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -23,7 +25,7 @@ from pydantic import (
 from tracker.domain import codes
 from tracker.domain.catalog import Channel, Format, Objective, PartnerKind
 from tracker.domain.landing import check_domain
-from tracker.domain.money import currency_code
+from tracker.domain.money import currency_code, exact
 from tracker.domain.orders import NetFormula
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
@@ -277,6 +279,47 @@ def _count(value: object) -> object:
 # A figure that people read aloud: 12000, or with its thousands apart.
 Count = Annotated[int, BeforeValidator(_count), Field(ge=0, le=10**10)]
 Followers = Count
+
+
+# --- what is aimed at ------------------------------------------------------------------------------------------------
+
+MOST_RETURN = 1000
+
+
+def _target(value: object) -> object:
+    """A return for each unit spent as an exact fraction: 5, 4.5 and 5:1."""
+    text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    try:
+        target = Fraction(exact(text.removesuffix(":1").strip()))
+    except ValueError:
+        raise ValueError("want a return such as 5 or 5:1") from None
+    if not 0 < target <= MOST_RETURN:
+        raise ValueError(f"want a return above 0 and up to {MOST_RETURN}")
+    return str(target)
+
+
+def _margin(value: object) -> object:
+    """A percentage as an exact share of 1. Below one percent somebody has meant a share."""
+    text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    try:
+        margin = Fraction(exact(text.strip().removesuffix("%").strip()))
+    except ValueError:
+        raise ValueError("want a percentage such as 40") from None
+    if not 1 <= margin <= 100:
+        raise ValueError("want a percentage from 1 to 100")
+    return str(margin / 100)
+
+
+TargetReturn = Annotated[str, BeforeValidator(_target)]
+Margin = Annotated[str, BeforeValidator(_margin)]
+
+
+def said(stored: str | None, times: int = 1) -> str | None:
+    """A stored fraction as the decimal that it was given as: a return, or with `times` 100 a percentage."""
+    if stored is None:
+        return None
+    value = Fraction(stored) * times
+    return f"{(Decimal(value.numerator) / Decimal(value.denominator)).normalize():f}"
 
 
 class ListQuery(Input):

@@ -74,6 +74,8 @@ def show(brand: str | None, as_json: bool) -> None:
 @click.option("--remove-landing-domain", "remove_domains", multiple=True, help="One that no link needs (repeatable).")
 @click.option("--fallback-url", help='Where unknown and expired links lead; "" for nowhere.')
 @click.option("--visitor-cookie/--no-visitor-cookie", default=None, help="The brand has its visitors' consent.")
+@click.option("--target-return", help="What each unit spent is to bring back, such as 5 or 5:1.")
+@click.option("--margin", help='Percent of the net value that is not cost of goods, such as 40; "" for unknown.')
 @json_option
 def edit(
     *,

@@ -33,6 +33,9 @@ def campaign() -> None:
 @click.option("--starts-on", "--from", "--starts", "starts_on", help="Its first day, such as 2026-03-01.")
 @click.option("--ends-on", "--to", "--ends", "ends_on", help="Its last day.")
 @click.option("--utm", multiple=True, help="source=instagram, merged into its links' landing URLs (repeatable).")
+@click.option("--budget", help="What it may cost, such as 5000.00, in the brand's currency.")
+@click.option("--target-return", help="What each unit spent is to bring back, such as 5:1.  [default: the brand's]")
+@click.option("--margin", help="Percent of the net value above cost of goods, such as 40.  [default: the brand's]")
 @json_option
 def add(
     brand: str | None, name_: str | None, name: str | None, utm: tuple[str, ...], as_json: bool, **options: object
@@ -73,6 +76,9 @@ def show(campaign: str, brand: str | None, as_json: bool) -> None:
 @click.option("--starts-on", "--from", "--starts", "starts_on", help="Its first day, such as 2026-03-01.")
 @click.option("--ends-on", "--to", "--ends", "ends_on", help="Its last day.")
 @click.option("--utm", multiple=True, help='source=instagram (repeatable), instead of what it has; "" for none.')
+@click.option("--budget", help="What it may cost, such as 5000.00, in the brand's currency.")
+@click.option("--target-return", help="What each unit spent is to bring back, such as 5:1.  [default: the brand's]")
+@click.option("--margin", help="Percent of the net value above cost of goods, such as 40.  [default: the brand's]")
 @json_option
 def edit(campaign: str, brand: str | None, utm: tuple[str, ...], as_json: bool, **options: object) -> None:
     """Change a campaign, by id or name."""

@@ -101,9 +101,7 @@ def placed(cost: Cost, pushes: Sequence[Push], credited: Mapping[Cell, int]) -> 
 def _over_campaigns(cost: Cost, pushes: Sequence[Push], credited: Mapping[Cell, int]) -> dict[str | None, int]:
     if cost.campaign_id is not None:
         return {cost.campaign_id: cost.amount}
-    running = [
-        push.id for push in pushes if push.runs_on(cost.spent_on) and cost.partner_id in (None, *push.partners)
-    ]
+    running = [push.id for push in pushes if push.runs_on(cost.spent_on) and cost.partner_id in (None, *push.partners)]
     earned = {
         campaign: sum(
             amount

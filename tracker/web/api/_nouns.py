@@ -15,6 +15,7 @@ from tracker.catalog import (
     campaigns,
     codes,
     commissions,
+    costs,
     holdouts,
     links,
     partners,
@@ -22,6 +23,7 @@ from tracker.catalog import (
     placements,
     rules,
     shops,
+    snapshots,
     terms,
 )
 from tracker.catalog.fields import Input, ListQuery, Output, Page
@@ -55,6 +57,8 @@ NOUNS = (
          campaigns.CampaignChange, campaigns.page, campaigns.one, campaigns.add, campaigns.edit),
     Noun("placement", "placements", placements.PlacementView, placements.PlacementQuery, placements.NewPlacement,
          placements.PlacementChange, placements.page, placements.one, placements.add, placements.edit),
+    Noun("snapshot", "snapshots", snapshots.SnapshotView, snapshots.SnapshotQuery, snapshots.NewSnapshot, None,
+         snapshots.page, snapshots.one, snapshots.add, None),
     Noun("link", "links", links.LinkView, links.LinkQuery, links.NewLink, links.LinkChange,
          links.page, links.one, links.add, links.edit),
     Noun("code", "codes", codes.CodeView, codes.CodeQuery, codes.NewCode, None,
@@ -63,6 +67,8 @@ NOUNS = (
          holdouts.page, holdouts.one, holdouts.add, None),
     Noun("terms", "terms", terms.TermsView, terms.TermsQuery, terms.NewTerms, None,
          terms.page, terms.one, terms.add, None),
+    Noun("cost", "costs", costs.CostView, costs.CostQuery, costs.NewCost, costs.CostChange,
+         costs.page, costs.one, costs.add, costs.edit),
     Noun("commission", "commissions", commissions.CommissionView, commissions.CommissionQuery, None, None,
          commissions.page, commissions.one, None, None),
     Noun("payout", "payouts", payouts.PayoutView, payouts.PayoutQuery, payouts.NewPayout, None,
