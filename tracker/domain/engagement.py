@@ -6,6 +6,7 @@ them, and people mistype.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -98,15 +99,31 @@ def earned_media_value(counters: Counters, card: RateCard = RATE_CARD) -> Fracti
 LEAST_PEERS = 8
 
 
-def is_hollow(engagement: int, sales: int, peers: Sequence[tuple[int, int]]) -> bool | None:
-    """Whether a placement engages much and sells little: three quarters of its peers engage less and sell more.
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Placements that may be compared: the engagement and the sales of each of them, both sorted.
 
-    `peers` are the (engagement, sales) of the others of its kind, without itself. Sales are minor units of one
-    currency. A tie is neither less nor more, so that where nobody sells nobody is hollow. None with fewer than
-    LEAST_PEERS peers.
+    Sales are minor units of one currency.
     """
-    if len(peers) < LEAST_PEERS:
-        return None
-    engaging_less = sum(other < engagement for other, _ in peers)
-    selling_more = sum(other > sales for _, other in peers)
-    return 4 * engaging_less >= 3 * len(peers) and 4 * selling_more >= 3 * len(peers)
+
+    engagements: Sequence[int]
+    sales: Sequence[int]
+
+    @classmethod
+    def of(cls, measured: Iterable[tuple[int, int]]) -> Kind:
+        """Of the (engagement, sales) of each."""
+        pairs = list(measured)
+        return cls(sorted(each for each, _ in pairs), sorted(each for _, each in pairs))
+
+    def is_hollow(self, engagement: int, sales: int) -> bool | None:
+        """Whether one of them engages much and sells little: three quarters of the others engage less and sell more.
+
+        A tie is neither less nor more, so that where nobody sells nobody is hollow. None with fewer than LEAST_PEERS
+        others.
+        """
+        others = len(self.sales) - 1
+        if others < LEAST_PEERS:
+            return None
+        engaging_less = bisect_left(self.engagements, engagement)
+        selling_more = len(self.sales) - bisect_right(self.sales, sales)
+        return 4 * engaging_less >= 3 * others and 4 * selling_more >= 3 * others

@@ -1,0 +1,204 @@
+"""Every placement with its public counters, the clicks and sales that are tracked to it, and what it cost itself.
+
+A placement without a link and without a code cannot be seen to sell: its clicks and sales are unknown, not zero.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from tracker.domain.catalog import Format
+from tracker.domain.engagement import Counters, Kind
+from tracker.domain.tiers import TITLES, Tier, tier_of
+from tracker.ledger import snapshots
+from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Credit, Link, Partner, Placement
+from tracker.reports._parts import Clicks, Credited, Key, brand_currency, clicks, credited, in_order
+from tracker.reports._shape import Scope, span, zone_of
+
+HOLLOW, NOT_HOLLOW, TOO_FEW = "hollow", "not_hollow", "too_few"
+
+FORMATS = {
+    Format.VIDEO: "Video",
+    Format.PHOTO: "Photo",
+    Format.STORY: "Story",
+    Format.LIVE: "Live",
+    Format.ARTICLE: "Article",
+    Format.NEWSLETTER: "Newsletter",
+}
+# What formats and tiers are called.
+WORDS: dict[str, str] = {str(word): said for words in (FORMATS, TITLES) for word, said in words.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A placement and its figures. `costs` are its own, by currency; `clicks` is None where it has no link."""
+
+    placement: Placement
+    partner: Partner
+    campaign: str | None
+    taken_at: datetime | None
+    counters: Counters
+    clicks: int | None
+    tracked: bool
+    credited: dict[str, Credited]
+    costs: dict[str, int]
+
+    @property
+    def tier(self) -> Tier | None:
+        """The tier of whoever published it, by how many follow them now."""
+        return tier_of(self.partner.followers)
+
+    def sold(self, currency: str) -> Credited | None:
+        """What was credited to it in `currency`; None where it has neither a link nor a code."""
+        found = self.credited.get(currency)
+        return found or (Credited() if self.tracked else None)
+
+    def currencies(self, first: str) -> list[str]:
+        """Those in which it sold or cost something, the brand's own in front."""
+        return in_order((*self.credited, *self.costs), first)
+
+    def cost(self, currency: str) -> int | None:
+        """What it cost itself in `currency`, in minor units; None where nothing is known."""
+        return self.costs.get(currency)
+
+    def whole_cost(self, currency: str) -> int | None:
+        """The same, None also where it cost something in another currency: then this is only a part."""
+        return self.costs.get(currency) if len(self.costs) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Placements:
+    """The placements that a scope keeps, and all of the brand's by tier and format. `first` is the brand's currency."""
+
+    kept: Sequence[Placed]
+    kinds: Mapping[tuple[Tier, str], Kind]
+    first: str
+
+    def hollow(self, placed: Placed) -> str | None:
+        """Whether it is hollow among all of the brand's placements of its tier and format, in the brand's currency.
+
+        None where its tier, engagement or sales are unknown.
+        """
+        measured = _measured(placed, self.first)
+        if measured is None or placed.tier is None:
+            return None
+        found = self.kinds[placed.tier, placed.placement.format].is_hollow(*measured)
+        return TOO_FEW if found is None else HOLLOW if found else NOT_HOLLOW
+
+
+def _kinds(everyone: Iterable[Placed], first: str) -> dict[tuple[Tier, str], Kind]:
+    found: dict[tuple[Tier, str], list[tuple[int, int]]] = defaultdict(list)
+    for placed in everyone:
+        measured = _measured(placed, first)
+        if measured is not None and placed.tier is not None:
+            found[placed.tier, placed.placement.format].append(measured)
+    return {kind: Kind.of(measured) for kind, measured in found.items()}
+
+
+def _measured(placed: Placed, currency: str) -> tuple[int, int] | None:
+    """Its engagement and its sales in minor units of `currency`; None where either is unknown."""
+    sold, engagement = placed.sold(currency), placed.counters.engagement
+    return None if sold is None or engagement is None else (engagement, sold.revenue)
+
+
+def placements(session: Session, scope: Scope) -> Placements:
+    """The placements of a scope: its filters keep placements of a campaign, a partner or a partner's channel.
+
+    Counters are of the last snapshot of the scope's days, clicks and credits of the days, costs up to the last one.
+    """
+    everywhere = replace(scope, campaign_id=None, channel=None, partner_id=None)
+    start, end = span(scope, zone_of(session, scope.brand_id))
+    last = snapshots.latest(session, scope.brand_id, start, end)
+    clicked, linked = clicks(session, everywhere, Link.placement_id), _linked(session, scope.brand_id)
+    sold = _by_placement(credited(session, everywhere, Credit.placement_id))
+    spent, coded = _costs(session, scope), _coded(session, scope.brand_id)
+    everyone = []
+    for placement, partner, campaign in session.execute(_query(scope, end)):
+        snapshot, row_id = last.get(placement.id), placement.id
+        everyone.append(
+            Placed(
+                placement=placement,
+                partner=partner,
+                campaign=campaign,
+                taken_at=snapshot.taken_at if snapshot else None,
+                counters=snapshots.counters_of(snapshot) if snapshot else Counters(),
+                clicks=clicked.get(row_id, Clicks()).human if row_id in linked else None,
+                tracked=row_id in linked or row_id in coded,
+                credited=sold.get(row_id, {}),
+                costs=spent.get(row_id, {}),
+            )
+        )
+    kept = [placed for placed in everyone if _is_kept(placed, scope)]
+    first = brand_currency(session, scope.brand_id)
+    return Placements(kept, _kinds(everyone, first), first)
+
+
+def known_pairs(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[int | None, int | None]:
+    """The sums of both sides over the pairs whose both sides are known: what a rate of several things is made of."""
+    known = [(part, whole) for part, whole in pairs if part is not None and whole is not None]
+    return (sum(part for part, _ in known), sum(whole for _, whole in known)) if known else (None, None)
+
+
+def _is_kept(placed: Placed, scope: Scope) -> bool:
+    return (
+        scope.campaign_id in (None, placed.placement.campaign_id)
+        and scope.partner_id in (None, placed.partner.id)
+        and scope.channel in (None, placed.partner.channel)
+    )
+
+
+def _query(scope: Scope, end: datetime) -> Any:
+    return (
+        select(Placement, Partner, Campaign.name)
+        .join(Partner, Partner.id == Placement.partner_id)
+        .join(Campaign, Campaign.id == Placement.campaign_id, isouter=True)
+        .where(Placement.brand_id == scope.brand_id, _published_before(end))
+        .order_by(Partner.name, Placement.published_at, Placement.id)
+    )
+
+
+def _published_before(end: datetime) -> Any:
+    return or_(Placement.published_at.is_(None), Placement.published_at < end)
+
+
+def _linked(session: Session, brand_id: str) -> set[str]:
+    query = select(Link.placement_id).where(Link.brand_id == brand_id, Link.placement_id.is_not(None)).distinct()
+    return {found for found in session.execute(query).scalars() if found}
+
+
+def _coded(session: Session, brand_id: str) -> set[str]:
+    query = (
+        select(CodeOwner.placement_id)
+        .join(Code, Code.id == CodeOwner.code_id)
+        .where(Code.brand_id == brand_id, CodeOwner.placement_id.is_not(None))
+        .distinct()
+    )
+    return {found for found in session.execute(query).scalars() if found}
+
+
+def _costs(session: Session, scope: Scope) -> dict[str, dict[str, int]]:
+    """What each placement cost itself up to the last day, by currency; withdrawn costs are left out."""
+    query = (
+        select(Cost.placement_id, Cost.currency, func.sum(Cost.amount))
+        .where(Cost.brand_id == scope.brand_id, Cost.placement_id.is_not(None))
+        .where(Cost.withdrawn_at.is_(None), Cost.spent_on <= scope.end)
+        .group_by(Cost.placement_id, Cost.currency)
+    )
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for placement_id, currency, amount in session.execute(query):
+        found[placement_id or ""][currency] = int(amount)
+    return found
+
+
+def _by_placement(figures: dict[Key, Credited]) -> dict[str, dict[str, Credited]]:
+    found: dict[str, dict[str, Credited]] = defaultdict(dict)
+    for (placement_id, currency), each in figures.items():
+        found[placement_id][currency] = each
+    return found
