@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 
 from tracker import queue
 from tracker.catalog import Desk, campaigns, partners, shops
-from tracker.cli import _rebuild, _shared
+from tracker.cli import _import, _rebuild, _shared
 from tracker.cli._shared import brand_option, json_option
 from tracker.domain.ids import is_id
 from tracker.errors import BadInput, NotFound
@@ -26,6 +26,7 @@ def register(root: click.Group) -> None:
     root.add_command(orders)
     root.add_command(receipt)
     orders.add_command(receipt)
+    orders.add_command(_import.import_)
 
 
 @click.group(invoke_without_command=True)

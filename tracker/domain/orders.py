@@ -110,6 +110,14 @@ class RefundTotal:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundFloor:
+    """At least so much was refunded, at a moment nobody told: a lower bound, never added to what is known."""
+
+    amount: int
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusChange:
     """A change of status told without the rest of the order: paid, cancelled, deleted."""
 
@@ -129,7 +137,7 @@ class Evidence:
     codes: tuple[str, ...] = ()
 
 
-Change = Snapshot | Refund | RefundTotal | StatusChange | Restored | Evidence
+Change = Snapshot | Refund | RefundTotal | RefundFloor | StatusChange | Restored | Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,7 @@ _KINDS: dict[str, type[Any]] = {
     "snapshot": Snapshot,
     "refund": Refund,
     "refund_total": RefundTotal,
+    "refund_floor": RefundFloor,
     "status": StatusChange,
     "restored": Restored,
     "evidence": Evidence,
@@ -405,17 +414,21 @@ class _Refunds:
     totals: list[tuple[datetime, int]]
     states: dict[str, list[_RefundState]]
     foreign: bool
+    floor: int = 0
 
     @classmethod
     def among(cls, ordered: Sequence[OrderEvent], currency: str) -> _Refunds:
         totals: list[tuple[datetime, int]] = []
         states: dict[str, list[_RefundState]] = {}
         foreign = set()
+        floor = 0
         for event in ordered:
             change = event.change
             if isinstance(change, Snapshot):
                 if change.refunded is not None and change.currency == currency:
                     totals.append((event.version, change.refunded))
+            elif isinstance(change, RefundFloor):
+                floor = max(floor, change.amount if change.currency in ("", currency) else 0)
             elif not isinstance(change, Refund | RefundTotal):
                 continue
             elif change.currency not in ("", currency):
@@ -425,14 +438,14 @@ class _Refunds:
             else:
                 state = _RefundState(event.version, change.status, _in_minor_units(change, currency), change.apart)
                 states.setdefault(change.refund_id, []).append(state)
-        return cls(totals, states, bool(foreign - states.keys()))
+        return cls(totals, states, bool(foreign - states.keys()), floor)
 
     def total(self) -> int:
         """Cumulative figures replace, single refunds add, and the later of both kinds completes the earlier.
 
         The base is the latest cumulative figure. A refund that the base cannot have seen (its version is later) is
         added; one that failed after the base counted it is taken away again. What is known to have moved refund by
-        refund is never undercut, and what stands apart is added in any case.
+        refund is never undercut, nor is a floor, and what stands apart is added in any case.
         """
         since, base = max(self.totals, default=(None, 0))
         moved = apart = 0
@@ -445,7 +458,7 @@ class _Refunds:
             counted = max(seen, key=lambda state: state.rank).moved if seen else 0
             base += now.moved - counted
             moved += now.moved
-        return max(base, moved) + apart
+        return max(base, moved, self.floor) + apart
 
 
 def _in_minor_units(refund: Refund, currency: str) -> int:

@@ -1,0 +1,121 @@
+"""A file becomes rows with their line numbers, whatever its encoding and delimiter; what is no table is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tracker.errors import BadInput
+
+FILE = "file"
+
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_LONGEST_CELL = 1_000_000  # characters
+_NOT_TEXT = {
+    b"PK\x03\x04": "a workbook (XLSX)",
+    b"\xd0\xcf\x11\xe0": "an old workbook (XLS)",
+    b"%PDF": "a PDF",
+    b"\x1f\x8b": "compressed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: the line that it begins on, and its cells by their column's plain name, without outer space."""
+
+    line: int
+    cells: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The columns by their plain name, as they are written, and the rows that are not empty."""
+
+    columns: Mapping[str, str]
+    rows: Sequence[Row]
+
+
+def plain(name: str) -> str:
+    """A column's name without case, accents and punctuation: "Order ID" and order_id are one."""
+    bare = unicodedata.normalize("NFKD", name.replace("№", "no"))
+    letters = "".join(letter for letter in bare if not unicodedata.combining(letter))
+    return re.sub(r"[\W_]+", "_", letters.casefold()).strip("_")
+
+
+def read(data: bytes) -> Table:
+    """The table in a file. Raises BadInput that says what is wrong with the file and what would do."""
+    text = _text(data)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    csv.field_size_limit(_LONGEST_CELL)
+    try:
+        columns = _columns(next(reader, []))
+        rows, line = [], reader.line_num + 1
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append(_row(line, columns, cells))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise BadInput(FILE, f"line {reader.line_num} cannot be read as CSV: {error}") from None
+    return Table({name: written for name, written in columns if name}, rows)
+
+
+def _text(data: bytes) -> str:
+    for magic, kind in _NOT_TEXT.items():
+        if data.startswith(magic):
+            raise BadInput(FILE, f"this is {kind}: save or export it as CSV")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _decoded(data, "utf-16")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = _decoded(data, "cp1252")  # how Excel writes CSV in western Europe
+    if not text.strip():
+        raise BadInput(FILE, "the file is empty")
+    if "\0" in text:
+        raise BadInput(FILE, "this is no text: export the orders as CSV, in UTF-8")
+    return text
+
+
+def _decoded(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise BadInput(FILE, f"line {line} is neither UTF-8 nor Windows-1252: save the file as CSV in UTF-8") from None
+
+
+def _delimiter(text: str) -> str:
+    """The delimiter that parts line 1 into most columns."""
+    header = text.lstrip("\r\n").partition("\n")[0]
+    counts = {delimiter: len(next(csv.reader([header], delimiter=delimiter), [])) for delimiter in _DELIMITERS}
+    best = max(counts, key=lambda delimiter: counts[delimiter])
+    if counts[best] < 2:
+        names = ", ".join(_DELIMITERS.values())
+        raise BadInput(FILE, f"line 1 has a single column: want a row of column names parted by {names}")
+    return best
+
+
+def _columns(header: Sequence[str]) -> list[tuple[str, str]]:
+    columns = [(plain(written), written.strip()) for written in header]
+    names = [name for name, _ in columns if name]
+    if not names:
+        raise BadInput(FILE, "line 1 has no names of columns")
+    return columns
+
+
+def _row(line: int, columns: Sequence[tuple[str, str]], cells: Sequence[str]) -> Row:
+    if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
+        raise BadInput(
+            FILE,
+            f"line {line} has {len(cells)} cells, more than the {len(columns)} columns of line 1: "
+            "a text with the delimiter in it must stand in quotes",
+        )
+    held: dict[str, str] = {}
+    for (name, _), cell in zip(columns, cells, strict=False):
+        if name and not held.get(name):
+            held[name] = cell.strip()
+    return Row(line, held)
