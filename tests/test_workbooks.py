@@ -22,6 +22,7 @@ from tests.conftest import Ledger
 from tests.desk import Desk, opened_desk, settings_of
 from tests.sample_books import MARCH, Books, write_books, write_order
 from tracker import cli
+from tracker.domain.spreadsheets import formula_safe
 from tracker.errors import BadInput
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.reports import _shape, _xlsx
@@ -66,11 +67,11 @@ def expected(value: Any, column: dict[str, str], word: dict[str, str]) -> Any:
         case "moment":
             return datetime.fromisoformat(value).astimezone(ZoneInfo("Europe/Paris")).replace(tzinfo=None)
         case "list":
-            return _shape.formula_safe(", ".join(value)) or None
+            return formula_safe(", ".join(value)) or None
         case "word":
             return word.get(value, value.replace("_", " ")) or None
         case _:
-            return _shape.formula_safe(str(value)) or None
+            return formula_safe(str(value)) or None
 
 
 def compared(value: Any) -> Any:
@@ -184,7 +185,7 @@ def test_other_figures_are_numbers_days_and_moments() -> None:
 )
 def test_text_is_never_a_formula_nor_a_link(text: str) -> None:
     found = cell(text, Kind.TEXT)
-    assert (found.data_type, found.value, found.hyperlink) == ("s", _shape.formula_safe(text), None)
+    assert (found.data_type, found.value, found.hyperlink) == ("s", formula_safe(text), None)
     assert cell("https://x.example/", Kind.TEXT).hyperlink is None
 
 

@@ -102,14 +102,14 @@ def add(desk: Desk, wanted: NewLink) -> LinkView:
     Raises NotFound for a partner, campaign or placement that the brand has not, BadInput for a landing URL that the
     brand does not allow or a host that is not its own, Conflict for a slug that the host has already.
     """
-    host = _host(desk, wanted.host)
+    host = host_of(desk, wanted.host)
     _check_published(desk, host, wanted.slug)
     partner = catalog.one(desk.session, Partner, desk.brand_id, wanted.partner)
     placement = _placement(desk, wanted.placement, partner.id)
     values: dict[str, object] = {
         "brand_id": desk.brand_id,
         "host": host,
-        "landing_url": _landing(desk, wanted.landing_url),
+        "landing_url": landing_of(desk, wanted.landing_url),
         "partner_id": partner.id,
         "campaign_id": _campaign(desk, wanted.campaign) or (placement.campaign_id if placement else None),
         "placement_id": placement.id if placement else None,
@@ -131,7 +131,7 @@ def edit(desk: Desk, link_id: str, change: LinkChange) -> LinkView:
     link = catalog.one(desk.session, Link, desk.brand_id, link_id, lock=True)
     given = change.given()
     if "landing_url" in given:
-        given["landing_url"] = _landing(desk, given["landing_url"])
+        given["landing_url"] = landing_of(desk, given["landing_url"])
     if "placement" in given:
         placement = _placement(desk, given.pop("placement"), link.partner_id)
         given["placement_id"] = placement.id if placement else None
@@ -185,7 +185,11 @@ def _insert(desk: Desk, slug: str | None, values: dict[str, object]) -> str:
     raise Conflict(f"{values['host']} has a link {slug} already: choose another slug")
 
 
-def _host(desk: Desk, wanted: str | None) -> str:
+def host_of(desk: Desk, wanted: str | None = None) -> str:
+    """The tracking host of a new link: the one that is wanted, or the brand's first that others reach.
+
+    Raises BadInput for a host that is not the brand's.
+    """
     hosts = catalog.hosts_of(desk.session, [desk.brand_id]).get(desk.brand_id, [])
     if wanted is None:
         return next((host for host in hosts if not is_loopback(host)), hosts[0])
@@ -204,7 +208,8 @@ def _check_published(desk: Desk, host: str, slug: str | None) -> None:
             raise Conflict(f"{address} is a link already: choose another slug")
 
 
-def _landing(desk: Desk, url: str) -> str:
+def landing_of(desk: Desk, url: str) -> str:
+    """A landing URL as it is kept. Raises BadInput for one that the brand does not allow."""
     domains: Sequence[str] = catalog.brand_by_id(desk.session, desk.brand_id).landing_domains
     try:
         return check_landing(url, domains)

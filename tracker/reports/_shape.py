@@ -25,6 +25,7 @@ from tracker import plugins
 from tracker.domain import ids
 from tracker.domain.catalog import Channel
 from tracker.domain.money import decimal_string
+from tracker.domain.spreadsheets import formula_safe
 from tracker.errors import BadInput, NotFound
 from tracker.ledger.tables import Brand
 
@@ -284,12 +285,3 @@ def _csv_cell(row: Row, column: Column) -> str:
         return f"{value:.6f}"
     text = " ".join(cast("list[str]", value)) if column.kind is Kind.LIST else str(value)
     return formula_safe(text)
-
-
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-
-
-def formula_safe(text: str) -> str:
-    """`text` with a quote before it where a spreadsheet would read a formula (OWASP), and without NULs."""
-    text = text.replace("\0", "")
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

@@ -20,10 +20,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.money import EXPONENTS
+from tracker.domain.spreadsheets import formula_safe
 from tracker.errors import BadInput
 from tracker.ledger.catalog import brand_by_id
 from tracker.ledger.tables import Campaign, Partner
-from tracker.reports._shape import PAYING, Column, Kind, Result, Row, Scope, formula_safe, model_titles, plain
+from tracker.reports._shape import PAYING, Column, Kind, Result, Row, Scope, model_titles, plain
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
