@@ -312,7 +312,9 @@ def _metadata(body: Fields) -> Iterator[Fields]:
 
 def _click_ids(body: Fields, shop: ShopContext) -> tuple[str, ...]:
     named = [pair for metadata in _metadata(body) for pair in metadata.values.items()]
-    return _evidence.click_ids(shop, (), named, [body.values.get("client_reference_id")])
+    # It takes letters, digits, - and _ only: the snippet joins the ids of a journey by hyphens.
+    references = body.have("client_reference_id", _fields.text, "").replace("_", "-").split("-")
+    return _evidence.click_ids(shop, (), named, references)
 
 
 def _number(body: Fields) -> str:
