@@ -36,22 +36,27 @@ def read(
     """
     text = _decoded(data)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    header = [name.strip() for name in next(reader, [])]
-    places = _places(header, mapping, fields)
+    try:
+        header, *rows = [(reader.line_num, row) for row in reader] or [(1, [])]
+    except csv.Error as error:
+        raise BadInput("file", f"line {reader.line_num} is no CSV: {error}") from None
+    places = _places([name.strip() for name in header[1]], mapping, fields)
     lines = []
-    for row in reader:
+    for number, row in rows:
         cells = {field: row[place].strip() for field, place in places.items() if place < len(row)}
         said = {field: value for field, value in cells.items() if value.casefold() not in _NOTHING}
         if day_first:
             said |= {field: _iso(said[field]) for field in days if field in said}
         if any(cell.strip() for cell in row):
-            lines.append(Line(reader.line_num, said))
+            lines.append(Line(number, said))
     if not lines:
         raise BadInput("file", "has no lines below its header")
     return lines
 
 
 def _decoded(data: bytes) -> str:
+    if data.startswith(b"PK\x03\x04") or b"\0" in data:
+        raise BadInput("file", "is no CSV: save the workbook as CSV in UTF-8")
     for encoding in ("utf-8-sig", "cp1252"):
         try:
             return data.decode(encoding)

@@ -6,7 +6,6 @@ A counter that nobody gave stays unknown. One that is lower than before is kept,
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -27,7 +26,7 @@ from tracker.catalog.fields import (
     problems,
 )
 from tracker.domain.engagement import COUNTERS, Counters, falls
-from tracker.domain.ids import is_id, new_id
+from tracker.domain.ids import new_id
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.ledger import bulk, catalog
 from tracker.ledger import snapshots as ledger
@@ -181,7 +180,8 @@ def _wanted(line: Line, defaults: Mapping[str, str]) -> NewSnapshot:
         return NewSnapshot.model_validate({"source": FROM_FILE, **said})
     except ValidationError as error:
         field, message = problems(error)[0]
-        raise BadInput(field, message) from None
+        hint = "; or say that its day comes first" if field == "taken_at" and "/" in said[field] else ""
+        raise BadInput(field, message + hint) from None
 
 
 def _is_there(there: Mapping[Key, Counters], key: Key, wanted: NewSnapshot) -> bool:
@@ -196,26 +196,26 @@ def _reason(error: BadInput | NotFound) -> str:
     return f"{error.field}: {error}" if isinstance(error, BadInput) else str(error)
 
 
-@dataclass(frozen=True, slots=True)
 class _Places:
     """The brand's placements, as a file names them. `addresses` are their web addresses by id, None where unknown."""
 
-    addresses: Mapping[str, str | None]
+    def __init__(self, addresses: Mapping[str, str | None]) -> None:
+        self._ids = frozenset(addresses)
+        self._at: dict[str, list[str]] = {}
+        for row_id, address in addresses.items():
+            if address:
+                self._at.setdefault(_plain(address), []).append(row_id)
 
     def named(self, text: str) -> str:
         """The id of the placement of that id or web address. Raises NotFound, and BadInput where several have it."""
-        if is_id(text) and text in self.addresses:
+        if text in self._ids:
             return text
-        found = self._at(text)
+        found = self._at.get(_plain(text), [])
         if not found:
             raise NotFound(f"placement: none has the id or web address {text}")
         if len(found) > 1:
-            raise BadInput("placement", f"several have this web address, say which by id: {', '.join(found)}")
+            raise BadInput("placement", f"several have this web address, say which by id: {', '.join(sorted(found))}")
         return found[0]
-
-    def _at(self, text: str) -> list[str]:
-        wanted = _plain(text)
-        return [row_id for row_id, address in self.addresses.items() if address and _plain(address) == wanted]
 
 
 def _plain(address: str) -> str:
