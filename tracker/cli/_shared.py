@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -165,6 +166,14 @@ def _short_time(said: str) -> str:
         return datetime.fromisoformat(said).strftime("%Y-%m-%d %H:%MZ")
     except ValueError:
         return said
+
+
+def write(option: str, file: Path, content: bytes) -> None:
+    """Write a file that was asked for. Raises BadInput, by the name of the option, where it cannot be written."""
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise BadInput(option, f"{file} cannot be written: {error.strerror}") from None
 
 
 def names_at(at: Desk) -> dict[str, str]:

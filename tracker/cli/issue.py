@@ -13,7 +13,6 @@ from tracker.catalog import issuing
 from tracker.catalog.issuing import Issued, Outcome
 from tracker.cli import _shared
 from tracker.cli._shared import brand_option, json_option
-from tracker.errors import BadInput
 
 _SHOWN = ("line", "partner", "address", "code", "outcome", "reason")
 
@@ -41,7 +40,8 @@ def issue(file: str, *, brand: str | None, campaign: str | None, apply: bool, ou
     with _shared.writing(brand, campaign) as desk:
         issued = issuing.issue(desk, lines, campaign=campaign, apply=apply)
     if out is not None:
-        _write(out, issued)
+        marked = "\ufeff" + issuing.as_csv(issued)  # as UTF-8, which spreadsheets want to be told
+        _shared.write("out", out, marked.encode())
     if as_json:
         _shared.print_json([one.model_dump(mode="json") for one in issued])
     else:
@@ -56,11 +56,3 @@ def _sum(issued: Sequence[Issued], *, apply: bool) -> str:
     new = f"{counted[Outcome.ISSUED]} {'issued' if apply else 'to issue'}"
     told = f"{new}, {counted[Outcome.KNOWN]} known, {counted[Outcome.REFUSED]} refused"
     return told if apply else f"{told}; nothing is changed yet: add --apply"
-
-
-def _write(file: Path, issued: Sequence[Issued]) -> None:
-    """The file is marked as UTF-8, as spreadsheets want it."""
-    try:
-        file.write_text("\ufeff" + issuing.as_csv(issued), encoding="utf-8", newline="")
-    except OSError as error:
-        raise BadInput("out", f"{file} cannot be written: {error.strerror}") from None

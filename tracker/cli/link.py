@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from tracker.catalog import links
+from tracker.catalog import links, qr
 from tracker.cli import _shared
 from tracker.cli._shared import brand_option, json_option
 from tracker.domain.catalog import Channel
+from tracker.errors import BadInput
 
 _CHANNELS = " or ".join(Channel)
 _LANDING = ("--landing-url", "--landing", "--url", "--to")
@@ -103,6 +106,23 @@ def disable(link: str, brand: str | None, as_json: bool) -> None:
 def enable(link: str, brand: str | None, as_json: bool) -> None:
     """Let a disabled link work again."""
     _change(link, brand, as_json, disabled=False)
+
+
+@link.command("qr")
+@click.argument("link")
+@brand_option
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write it there as SVG.")
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Write it there as PNG.")
+def qr_(link: str, brand: str | None, svg: Path | None, png: Path | None) -> None:
+    """Write the QR code of a link, by id, slug or URL."""
+    if svg is None and png is None:
+        raise BadInput("svg", "say where to write it, as --svg FILE or --png FILE")
+    with _shared.reading(brand, link) as desk:
+        address = links.one(desk, links.named(desk, link)).url
+    for option, file, drawn in (("svg", svg, qr.svg), ("png", png, qr.png)):
+        if file is not None:
+            _shared.write(option, file, drawn(address))
+    click.echo(address)
 
 
 def _change(link: str, brand: str | None, as_json: bool, **options: object) -> None:

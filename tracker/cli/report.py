@@ -11,7 +11,6 @@ import click
 from tracker.catalog import Desk, campaigns, partners
 from tracker.cli import _shared
 from tracker.cli._shared import brand_option
-from tracker.errors import BadInput
 from tracker.reports import _shape, _xlsx
 from tracker.reports._shape import Column, Kind, Result, Row
 
@@ -52,7 +51,8 @@ def report(
         result = _run(desk, name, **options)
         told = _xlsx.about(desk.session, result.scope)
     if workbook is not None:
-        _write(workbook, _xlsx.as_xlsx(result, told))
+        _shared.write("xlsx", workbook, _xlsx.as_xlsx(result, told))
+        click.echo(f"wrote {workbook}")
     elif wanted == "json":
         _shared.print_json(_shape.as_json(result))
     elif wanted == "csv":
@@ -72,14 +72,6 @@ def _run(desk: Desk, name: str, *, start: str | None, end: str | None, **options
     }
     scope = _shape.scope_from(desk.session, desk.brand_id, asked, desk.now)
     return _shape.run(desk.session, name, scope)
-
-
-def _write(file: Path, content: bytes) -> None:
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise BadInput("xlsx", f"{file} cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {file}", err=True)
 
 
 def _print_names(wanted: str) -> None:
