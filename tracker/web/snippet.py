@@ -50,7 +50,8 @@ def register(app: APIFlask, wiring: Wiring) -> None:
             answer.headers["Content-Encoding"] = "gzip"
         answer.vary.add("Accept-Encoding")
         answer.set_etag(tag, weak=True)  # weak: the same for both encodings
-        return answer.make_conditional(request)
+        answer.make_conditional(request)
+        return answer
 
 
 def script(click_parameter: str) -> bytes:

@@ -44,8 +44,8 @@
   };
   const add = (f, k, v) => {
     let i = f.querySelector('input[name="' + k + '"]');
-    if (!i) f.append(i = Object.assign(d.createElement('input'), { type: 'hidden', name: k }));
-    put(i, 'value', v);
+    if (!i && v) f.append(i = Object.assign(d.createElement('input'), { type: 'hidden', name: k }));
+    if (i) put(i, 'value', v);
   };
   const link = (e, v) => {
     const u = new URL(e.href), q = u.searchParams, k = 'client_reference_id';
@@ -78,15 +78,15 @@
     for (const u of [start, location.href]) safe(() => read(u, now));
     const xs = Object.keys(seen).sort((a, b) => seen[a] - seen[b]);
     const ids = xs.filter(isId).slice(-20), marks = xs.filter((x) => !isId(x)).slice(-20);
-    const all = { [name]: ids.join(), [via]: marks.map((x) => x + '@' + Math.floor(seen[x] / 1e3)).join() };
+    const all = { [name]: ids.join(), [via]: marks.map((x) => x + '@' + seen[x]).join() };
     safe(() => {
       if (may && xs[0]) localStorage.tracker = JSON.stringify([...ids, ...marks].map((x) => [x, seen[x]]));
       else if (may !== null) delete localStorage.tracker;
     });
     for (const k in all) {
-      each('form.checkout,f[data-tracker]', (f) => add(f, k, all[k]));
+      each('form.checkout,form[data-tracker]', (f) => add(f, k, all[k]));
       if (w.Shopify) each('form[action$="/cart"]', (f) => add(f, 'attributes[' + k + ']', all[k]));
-      each('input[name="' + k + '"],i[data-tracker="' + k + '"]', (i) => put(i, 'value', all[k]));
+      each('input[name="' + k + '"],input[data-tracker="' + k + '"]', (i) => put(i, 'value', all[k]));
     }
     // Stripe takes 200 characters: six ids.
     const ref = ids.slice(-6).join('-');
