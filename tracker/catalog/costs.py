@@ -65,7 +65,7 @@ SpreadField = Annotated[Spread, BeforeValidator(lower)]
 Note = Annotated[str, StringConstraints(max_length=200)]
 Day = Annotated[
     Annotated[date, AfterValidator(_plausible)] | None,
-    Field(validation_alias=AliasChoices("on", "spent_on")),
+    Field(validation_alias=AliasChoices("spent_on", "on")),
 ]
 
 

@@ -36,7 +36,7 @@ def cost() -> None:
 @click.option("--rate", help="Of the kind hours: what one costs, such as 40.00.")
 @click.option("--retail", help="What a gift sells for.")
 @click.option("--currency", help="ISO 4217 code.  [default: the brand's]")
-@click.option("--on", "spent_on", help="The day, such as 2026-03-01.  [default: today]")
+@click.option("--spent-on", "--on", "spent_on", help="The day, such as 2026-03-01.  [default: today]")
 @click.option("--spread", help=f"How a shared cost is divided: {' or '.join(Spread)}.  [default: {Spread.EQUAL}]")
 @click.option("--note", help="A few words.")
 @json_option

@@ -35,7 +35,8 @@ LINK_CHANNEL: By = func.coalesce(Link.channel, Partner.channel)
 class Credited:
     """What was credited to one subject in one currency. `value` is the net value of the orders, credited or not.
 
-    `link_revenue` and `link_orders` are the part that came through a link, alone or beside a code.
+    `link_revenue` and `link_orders` are the part that came through a link, alone or beside a code; `new_orders` are
+    those of customers known to be new.
     """
 
     revenue: int = 0
@@ -43,6 +44,7 @@ class Credited:
     value: int = 0
     link_revenue: int = 0
     link_orders: int = 0
+    new_orders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAI
             func.max(OrderRow.net).label("net"),
             _of_an_order(through_link_amount).label("link_amount"),
             func.max(case((through_link, 1), else_=0)).label("link_order"),
+            func.max(case((OrderRow.customer_is_new.is_(True), 1), else_=0)).label("new_order"),
         )
         .select_from(OrderRow)
         .join(CreditSet, CreditSet.order_id == OrderRow.id)
@@ -150,7 +153,7 @@ def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAI
     part = each.c
     query = select(
         *(part.subject, part.currency, func.sum(part.amount), func.count(), func.sum(part.net)),
-        *(func.sum(part.link_amount), func.sum(part.link_order)),
+        *(func.sum(part.link_amount), func.sum(part.link_order), func.sum(part.new_order)),
     ).group_by(part.subject, part.currency)
     return {(row[0], row[1]): Credited(*(int(figure) for figure in row[2:])) for row in session.execute(query)}
 

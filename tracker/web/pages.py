@@ -24,7 +24,7 @@ from tracker.domain.catalog import Channel
 from tracker.domain.orders import Status
 from tracker.errors import BadInput, NotFound, Unavailable
 from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Shop
-from tracker.reports import _shape, _xlsx
+from tracker.reports import _shape, _xlsx, returns
 from tracker.reports._orders import OrderFilter, orders_page, receipt
 from tracker.reports._shape import Kind, Result, Row, Scope
 from tracker.web import _tables, auth, charts, filters, guard, health
@@ -338,11 +338,13 @@ def _here(**changes: str | None) -> str:
 
 
 def _href_of(row: Row, key: str) -> str | None:
-    """Where a cell leads: to the receipt, or to the orders behind a partner or a channel."""
+    """Where a cell leads: to the receipt, or to the orders behind a partner, a campaign or a code."""
     if key == "number" and row.get("order_id"):
         return to("pages.order", order_id=str(row["order_id"]))
     if key in ("partner", "influencer", "affiliate") and row.get(f"{key}_id"):
         return to("pages.orders", query={"partner": str(row[f"{key}_id"])})
+    if key == "campaign" and row.get("campaign_id"):
+        return to("pages.orders", query={"campaign": str(row["campaign_id"])})
     if key == "code" and row.get("code"):
         return to("pages.orders", query={"code": str(row["code"])})
     return None
@@ -357,6 +359,7 @@ def _overview(session: Session, view: View) -> dict[str, object]:
     orders, _ = orders_page(session, view.brand.id, limit=8, model=view.scope.model, where=_in_scope(view.scope))
     return {
         "overview": view.run(session, "overview"),
+        "returned": returns.total(session, view.scope),
         "channels_report": view.run(session, "channels"),
         "partners": partners,
         "partner_columns": [column for column in partners.columns if column.key in _BRIEF],
