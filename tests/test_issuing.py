@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from tests.conftest import Ledger
+from tests.desk import Desk, opened_desk, settings_of
 from tests.test_catalog import add_brand, add_code, add_link, add_partner, at
 from tracker import cli
 from tracker.catalog import campaigns, codes, issuing, links, partners, placements
@@ -275,3 +276,47 @@ def test_the_command_line_is_dry_until_it_is_told(
         "refused",
     ]
     assert [row["outcome"] for row in json.loads(run(str(file), "--json")[1])] == ["known", "refused", "refused"]
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(sqlite_ledger: Ledger, redis_url: str, tmp_path: Path) -> Iterator[Desk]:
+    maison = add_brand(sqlite_ledger)
+    add_partner(sqlite_ledger, maison, "Léa")
+    add_partner(sqlite_ledger, maison, "Max")
+    with opened_desk(settings_of(sqlite_ledger.url, redis_url, tmp_path)) as opened:
+        opened.sign_in()
+        yield opened
+
+
+def test_the_page_checks_then_issues_then_gives_the_file(desk: Desk, sqlite_ledger: Ledger) -> None:
+    assert 'href="/issue' in desk.get("/reports/links").text
+    token = desk.token("/issue")
+    checked = desk.post("/issue", token, rows=FILE, action="check").text
+    assert "3 rows to issue" in checked
+    assert 'value="issue"' in checked
+    assert counted(sqlite_ledger) == (0, 0)
+    done = desk.post("/issue", token, rows=FILE, action="issue").text
+    assert "3 rows issued" in done
+    assert "https://go.example.com/r/lea" in done
+    assert 'value="issue"' not in done
+    assert counted(sqlite_ledger) == (2, 2)
+    given = desk.post("/issue", token, rows=FILE, action="csv")
+    rows = list(csv.DictReader(io.StringIO(given.data.decode("utf-8-sig"))))
+    assert [row["outcome"] for row in rows] == ["known", "known", "known"]
+    assert rows[1]["address"].startswith("https://go.example.com/r/")
+    assert counted(sqlite_ledger) == (2, 2)
+
+
+def test_the_page_says_what_is_wrong_and_keeps_what_was_typed(desk: Desk, sqlite_ledger: Ledger) -> None:
+    token = desk.token("/issue")
+    assert "no partner is called Zo" in desk.post("/issue", token, rows="partner,code\nZo,<b>\n").text
+    wrong = desk.post("/issue", token, rows="partner,sulg\n<b>")
+    assert wrong.status_code == 422
+    assert "no column is called" in wrong.text
+    assert "&lt;b&gt;</textarea>" in wrong.text
+    assert desk.post("/issue", rows=FILE, action="issue").status_code == 400
+    assert desk.another_browser().get("/issue").status_code == 302
+    assert counted(sqlite_ledger) == (0, 0)

@@ -32,7 +32,7 @@ COLUMNS = ("partner", "url", "slug", "code", "placement", "channel", "campaign")
 _TOLD = ("address", "outcome", "reason")  # what we add; read back, it says nothing
 _ALSO = {"landing_url": "url", "link": "url", "promo_code": "code", "influencer": "partner", "affiliate": "partner"}
 _SEPARATORS = ",;\t"
-LARGEST = 2000  # rows of a file: one transaction writes them all
+LARGEST = 1000  # rows of a file: one transaction writes them all, in ten seconds
 
 _Values = dict[str, str]
 

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from tracker.web import api, auth, estimates, filters, guard, health, pages, payouts, qr, rules, snippet, terms, webhooks
+from tracker.web import (
+    api,
+    auth,
+    estimates,
+    filters,
+    guard,
+    health,
+    issuing,
+    pages,
+    payouts,
+    qr,
+    rules,
+    snippet,
+    terms,
+    webhooks,
+)
 from tracker.web.redirect import Redirect
 from tracker.wiring import Wiring, build
 
@@ -14,7 +29,22 @@ def create_app(wiring: Wiring | None = None) -> APIFlask:
     wiring = wiring or build()
     app = APIFlask("tracker", title="Tracker", docs_path=None, spec_path=None)
     app.config.update(SECRET_KEY=wiring.settings.secret_key, MAX_CONTENT_LENGTH=2 * 1024 * 1024)
-    for face in (guard, filters, health, snippet, webhooks, api, auth, pages, rules, terms, payouts, estimates, qr):
+    for face in (
+        guard,
+        filters,
+        health,
+        snippet,
+        webhooks,
+        api,
+        auth,
+        pages,
+        rules,
+        terms,
+        payouts,
+        estimates,
+        qr,
+        issuing,
+    ):
         face.register(app, wiring)
     app.wsgi_app = Redirect(app.wsgi_app, wiring)  # type: ignore[method-assign]
     return app
