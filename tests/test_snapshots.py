@@ -199,7 +199,7 @@ def test_a_placement_of_two_with_one_address_is_named_by_its_id(small: Shelf) ->
 
 
 def test_what_all_lines_share_is_said_once(small: Shelf) -> None:
-    found = small.bring("views\n5\n", placement=REEL, taken_at="2026-03-10", source="studio")
+    found = small.bring("Views;Likes\n5;\n", placement=REEL, taken_at="2026-03-10", source="studio")
     assert [(one.views, one.source, one.placement) for one in found.added] == [(5, "studio", small.reel)]
 
 
@@ -214,6 +214,7 @@ def test_a_file_from_excel_is_read_in_its_own_letters(small: Shelf) -> None:
         ("column", b"a,b\n1,2\n", {"views": "Vues"}),
         ("column", b"a,b\n1,2\n", {"vues": "a"}),
         ("file", b"placement,views\n", {}),
+        ("file", b"views\n5\n", {}),
         ("file", b"", {}),
         ("file", b"PK\x03\x04...", {}),
         ("file", b"\x81\x8d\x81", {}),
