@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -81,8 +82,7 @@ def sheet(*told: Mapping[str, str], delimiter: str = ",", encoding: str = "utf-8
 
 def read(data: bytes, format_: str = "shopify", mapping: Mapping[str, str] | None = None, **writing: Any) -> Orders:
     """What the file holds."""
-    said = Writing(**({"zone": PARIS, "latest": WRITING.latest} | writing))
-    return _file.read(data, format_, mapping or {}, said, payloads.SHOP)
+    return _file.read(data, format_, mapping or {}, replace(WRITING, **writing), payloads.SHOP)
 
 
 def run(ledger: Ledger, shop: OpenedShop, data: bytes, format_: str = "shopify", **how: Any) -> dict[str, int]:
@@ -337,10 +337,11 @@ def test_what_no_column_says_may_be_said_once_for_all() -> None:
 def test_an_import_that_stops_between_two_batches_goes_on_where_it_was(
     sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(backfill, "BATCH", 10)
     shop = add_shop(sqlite_ledger, "shopify")
     many = [
-        SHOPIFY | {"Id": str(number), "Name": f"#{number}", "Email": f"p{number % 900}@example.com"}
-        for number in range(1, 1501)
+        SHOPIFY | {"Id": str(number), "Name": f"#{number}", "Email": f"p{number % 9}@example.com"}
+        for number in range(1, 31)
     ]
     record, calls = orders.record, itertools.count()
 
@@ -353,5 +354,5 @@ def test_an_import_that_stops_between_two_batches_goes_on_where_it_was(
         patched.setattr(orders, "record", failing)
         with pytest.raises(RuntimeError):
             run(sqlite_ledger, shop, sheet(*many))
-    assert len(rows(sqlite_ledger, OrderRow)) == 1000
-    assert run(sqlite_ledger, shop, sheet(*many)) == {"unchanged": 1000, "new": 500}
+    assert len(rows(sqlite_ledger, OrderRow)) == 20
+    assert run(sqlite_ledger, shop, sheet(*many)) == {"unchanged": 20, "new": 10}

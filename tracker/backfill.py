@@ -13,9 +13,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from tracker.domain.orders import OrderEvent
 from tracker.importing._file import Line, Orders
 from tracker.ledger import backfill, orders
-from tracker.ledger.backfill import Effect
+from tracker.ledger.backfill import Effect, Seen
 from tracker.ledger.database import writing
 
 BATCH = 500  # orders a transaction: seconds, not minutes, for which a webhook of one of them may have to wait
@@ -29,9 +30,9 @@ class Tally:
     orders: Counter[str] = field(default_factory=Counter)
     totals: Counter[str] = field(default_factory=Counter)
 
-    def add(self, batch: Sequence[Line], effects: dict[str, Effect]) -> None:
+    def add(self, batch: Sequence[Line], seen: dict[str, Seen]) -> None:
         """Count a batch that was looked at, or recorded."""
-        self.effects.update(effects.values())
+        self.effects.update(one.effect for one in seen.values())
         for line in batch:
             currency = line.told.snapshot.currency
             self.orders[currency] += 1
@@ -43,9 +44,8 @@ def look(sessions: sessionmaker[Session], home: orders.Home, found: Orders, adva
     tally = Tally()
     for batch in _batches(found):
         with sessions() as session:
-            tally.add(
-                batch, backfill.effects(session, home, {line.told.external_id: line.told.events() for line in batch})
-            )
+            seen = backfill.look(session, home, _events(batch))
+        tally.add(batch, seen)
         advance(len(batch))
     return tally
 
@@ -61,18 +61,23 @@ def apply(
 ) -> Tally:
     """Record what the file tells, a batch a transaction; orders that change are marked due. Safe to repeat.
 
-    Raises Unavailable where the ledger does not answer: what was recorded before stays.
+    `now` dates the record, `wall` the marks. Raises Unavailable where the ledger does not answer: what was recorded
+    before stays.
     """
     tally = Tally()
     for batch in _batches(found):
-        told = {line.told.external_id: line.told.events() for line in batch}
+        told = _events(batch)
         with writing(sessions) as session:
-            effects = backfill.effects(session, home, told)
-            events = [event for one in told.values() for event in one]
+            seen = backfill.look(session, home, told)
+            events = [event for name, told_of_it in told.items() if not seen[name].recorded for event in told_of_it]
             orders.record(session, home, events, delivery_id=None, now=now, wall=wall)
-        tally.add(batch, effects)
+        tally.add(batch, seen)
         advance(len(batch))
     return tally
+
+
+def _events(batch: Sequence[Line]) -> dict[str, list[OrderEvent]]:
+    return {line.told.external_id: line.told.events() for line in batch}
 
 
 def _batches(found: Orders) -> Iterator[Sequence[Line]]:

@@ -153,7 +153,7 @@ class Cells:
 
 
 def decimal(text: str, exponent: int) -> str:
-    """`text` as a plain decimal, a point before the cents, without the currency's sign and spaces. Raises ValueError."""
+    """`text` as a plain decimal with a point, without the currency's sign and spaces. Raises ValueError."""
     bare = _AROUND.sub("", _BLANKS.sub("", text))
     if not _AMOUNT.fullmatch(bare):
         raise ValueError("want an amount such as 1234.56 or 1 234,56")

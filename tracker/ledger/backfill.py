@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -22,14 +22,28 @@ class Effect(StrEnum):
     CHANGED = "changed"
 
 
-def effects(session: Session, home: Home, told: Mapping[str, Sequence[OrderEvent]]) -> dict[str, Effect]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What becomes of an order, and whether all that the file tells of it is recorded already."""
+
+    effect: Effect
+    recorded: bool
+
+
+def look(session: Session, home: Home, told: Mapping[str, Sequence[OrderEvent]]) -> dict[str, Seen]:
     """By external id, what the shop's orders would come to by these events. Nothing is written."""
     known = _known(session, home.shop_id, told.keys())
     forgotten = _forgotten(session, home.shop_id, told.keys())
     return {
-        external_id: _effect(known.get(external_id, []), _fit(events, external_id in forgotten), home.net_formula)
+        external_id: _seen(known.get(external_id, []), _fit(events, external_id in forgotten), home.net_formula)
         for external_id, events in told.items()
     }
+
+
+def _seen(known: Sequence[OrderEvent], told: Sequence[OrderEvent], formula: str) -> Seen:
+    if {event.key for event in told} <= {event.key for event in known}:
+        return Seen(Effect.UNCHANGED, recorded=True)
+    return Seen(_effect(known, told, formula), recorded=False)
 
 
 def _effect(known: Sequence[OrderEvent], told: Sequence[OrderEvent], formula: str) -> Effect:

@@ -1,0 +1,69 @@
+"""`tracker orders import`: looked at first, recorded when it is said so, and bad files are one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.test_backfill import MAPPED, SHOPIFY, WOO, sheet
+from tests.test_cli import SECRET, Tracker, environment, maison, refused, tracker
+
+__all__ = ["environment", "maison", "tracker"]
+
+
+def test_a_file_is_looked_at_then_recorded_then_known(tracker: Tracker, maison: Any, tmp_path: Path) -> None:
+    tracker("shop", "add", "Boutique", "--platform", "shopify", "--secret", SECRET)
+    file = tmp_path / "orders_export.csv"
+    file.write_bytes(sheet(SHOPIFY, SHOPIFY | {"Name": "#1043", "Id": ""}, SHOPIFY | {"Name": "#1044", "Id": "7"}))
+    looked = tracker("orders", "import", str(file), "--shop", "Boutique", "--json").json
+    assert looked == {
+        "applied": False,
+        "new": 2,
+        "unchanged": 0,
+        "changed": 0,
+        "refused": [
+            {
+                "line": 3,
+                "reason": "Id is empty: without the shop's own id the order may be one that webhooks brought",
+            }
+        ],
+        "totals": [{"currency": "EUR", "orders": 2, "total": "187.78"}],
+    }
+    assert tracker("orders", "--json").json == []
+    said = tracker("orders", "import", str(file), "--shop", "Boutique").out
+    assert "say it again with --apply" in said
+    assert "line 3: Id is empty" in said
+    applied = tracker("orders", "import", str(file), "--shop", "Boutique", "--apply", "--json").json
+    assert (applied["applied"], applied["new"]) == (True, 2)
+    assert [row["number"] for row in tracker("orders", "--json").json] == ["#1044", "#1042"]
+    again = tracker("orders", "import", str(file), "--shop", "Boutique", "--apply", "--json").json
+    assert (again["new"], again["changed"], again["unchanged"]) == (0, 0, 2)
+
+
+def test_other_formats_are_named_and_columns_mapped(tracker: Tracker, maison: Any, tmp_path: Path) -> None:
+    tracker("shop", "add", "Woo", "--platform", "woocommerce", "--secret", SECRET)
+    tracker("shop", "add", "Caisse", "--platform", "standard")
+    (tmp_path / "woo.csv").write_bytes(sheet(WOO))
+    (tmp_path / "caisse.csv").write_bytes(sheet(MAPPED, delimiter=";", encoding="cp1252"))
+    assert tracker("orders", "import", str(tmp_path / "woo.csv"), "--shop", "woo", "--json").json["new"] == 1
+    columns = ("id=N°", "placed_at=Date", "total=Montant", "status=État", "currency=Devise")
+    mapping = [part for column in columns for part in ("--column", column)]
+    caisse = ("orders", "import", str(tmp_path / "caisse.csv"), "--shop", "caisse", *mapping, "--json")
+    refused_line = tracker(*caisse)
+    assert refused_line.code == 2
+    assert "02/03/2026" in refused_line.out
+    said = tracker(*caisse, "--dates", "dmy", "--time-zone", "Europe/Paris", "--apply").json
+    assert said["totals"] == [{"currency": "EUR", "orders": 1, "total": "93.89"}]
+
+
+def test_what_will_not_do_is_one_line(tracker: Tracker, maison: Any, tmp_path: Path) -> None:
+    tracker("shop", "add", "Boutique", "--platform", "shopify", "--secret", SECRET)
+    file = tmp_path / "orders.csv"
+    file.write_bytes(sheet(SHOPIFY))
+    load = ("orders", "import", str(file), "--shop", "Boutique")
+    refused(tracker(*load, "--format", "magento"), "--format: want one of mapped, shopify, woocommerce")
+    refused(tracker(*load, "--column", "total"), "--column:", "total=Montant")
+    refused(tracker(*load, "--currency", "EURO"), "--currency:", "ISO 4217")
+    refused(tracker(*load, "--time-zone", "Paris"), "time-zone")
+    file.write_bytes(b"PK\x03\x04")
+    refused(tracker(*load), "XLSX", "CSV")
