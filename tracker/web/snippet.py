@@ -22,7 +22,7 @@ from tracker.ledger.tables import Brand
 from tracker.wiring import Wiring
 
 _SOURCE = Path(__file__).with_name("static") / "s.js"
-_UNKNOWN = b"/* There is no such brand: copy the line again from the tracker. */\n"
+_UNKNOWN = b"/* There is no such brand: `tracker brand list` shows the ids. */\n"
 _KEPT = "public, max-age=3600, stale-while-revalidate=86400"
 _HARDLY_KEPT = "public, max-age=60"
 

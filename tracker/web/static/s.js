@@ -70,14 +70,14 @@
   };
 
   const look = () => safe(() => {
-    const had = safe(() => localStorage.tracker), may = consent(had), now = Date.now();
+    const had = safe(() => localStorage.tracker), may = safe(() => consent(had)), now = Date.now();
     if (may === false) seen = {};
     if (may) safe(() => JSON.parse(had).forEach(([x, at]) => {
       if (/^[\w:+.%!~*'()-]{3,500}$/.test(x) && at > now - 2592e6) seen[x] = at;
     }));
     for (const u of [start, location.href]) safe(() => read(u, now));
     const xs = Object.keys(seen).sort((a, b) => seen[a] - seen[b]);
-    const ids = xs.filter(isId).slice(-20), marks = xs.filter((x) => !isId(x)).slice(-20);
+    const ids = xs.filter(isId).slice(-20), marks = xs.filter((x) => !isId(x)).slice(-10);
     const all = { [name]: ids.join(), [via]: marks.map((x) => x + '@' + seen[x]).join() };
     safe(() => {
       if (may && xs[0]) localStorage.tracker = JSON.stringify([...ids, ...marks].map((x) => [x, seen[x]]));
