@@ -42,6 +42,7 @@ PAGES = (
     "/estimates",
     "/orders",
     "/terms",
+    "/issue",
     "/system",
 )
 MARCH = "?from=2026-03-01&to=2026-03-31"
