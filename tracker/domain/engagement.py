@@ -57,30 +57,24 @@ def _is_below(value: int | None, before: int | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RateCard:
-    """What one of each counter is taken to be worth, in minor units of `currency`. A card never changes: a new one is
-    made, with another version, so that a figure says by which it was reckoned.
+    """What a thousand of each counter are taken to be worth, in minor units of `currency`.
+
+    A card never changes: a new one is made, with another version, so that a figure says by which it was reckoned.
     """
 
     version: str
     currency: str
-    views: Fraction
-    likes: Fraction
-    comments: Fraction
-    shares: Fraction
-    saves: Fraction
+    views: int
+    likes: int
+    comments: int
+    shares: int
+    saves: int
 
 
 # A convention, not a measurement: a thousand views at five euros, and round figures for what takes more than looking.
 RATE_CARD = RateCard(
-    version="emv-1",
-    currency="EUR",
-    views=Fraction(1, 2),
-    likes=Fraction(5),
-    comments=Fraction(25),
-    shares=Fraction(50),
-    saves=Fraction(25),
+    version="emv-1", currency="EUR", views=500, likes=5_000, comments=25_000, shares=50_000, saves=25_000
 )
-_VALUED = ("views", "likes", "comments", "shares", "saves")
 
 
 def earned_media_value(counters: Counters, card: RateCard = RATE_CARD) -> Fraction | None:
@@ -88,10 +82,20 @@ def earned_media_value(counters: Counters, card: RateCard = RATE_CARD) -> Fracti
 
     None where no counter is known.
     """
-    known = [name for name in _VALUED if getattr(counters, name) is not None]
-    if not known:
-        return None
-    return sum((getattr(counters, name) * getattr(card, name) for name in known), Fraction(0))
+    worth = known_sum(
+        (
+            _at(counters.views, card.views),
+            _at(counters.likes, card.likes),
+            _at(counters.comments, card.comments),
+            _at(counters.shares, card.shares),
+            _at(counters.saves, card.saves),
+        )
+    )
+    return None if worth is None else Fraction(worth, 1000)
+
+
+def _at(count: int | None, rate: int) -> int | None:
+    return None if count is None else count * rate
 
 
 # --- hollow ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from tracker.domain.engagement import COUNTERS, Counters
 from tracker.ledger.tables import Snapshot
@@ -35,15 +35,16 @@ def of_brand(session: Session, brand_id: str) -> Sequence[Snapshot]:
     return session.execute(select(Snapshot).where(Snapshot.brand_id == brand_id)).scalars().all()
 
 
-def latest(session: Session, brand_id: str, start: datetime, end: datetime) -> dict[str, Snapshot]:
-    """Each placement's last snapshot from `start` up to but not at `end`, by placement."""
+def latest(session: Session, brand_id: str, start: datetime, end: datetime) -> dict[str, tuple[datetime, Counters]]:
+    """Each placement's last snapshot from `start` up to but not at `end`, by placement: its moment and its counters."""
     newest_first = func.row_number().over(
         partition_by=Snapshot.placement_id, order_by=(Snapshot.taken_at.desc(), Snapshot.id.desc())
     )
+    counters = [getattr(Snapshot, name) for name in COUNTERS]
     ranked = (
-        select(Snapshot, newest_first.label("place"))
+        select(Snapshot.placement_id, Snapshot.taken_at, *counters, newest_first.label("place"))
         .where(Snapshot.brand_id == brand_id, Snapshot.taken_at >= start, Snapshot.taken_at < end)
         .subquery()
     )
-    last = aliased(Snapshot, ranked)
-    return {found.placement_id: found for found in session.execute(select(last).where(ranked.c.place == 1)).scalars()}
+    query = select(ranked).where(ranked.c.place == 1)
+    return {row[0]: (row[1], Counters(*row[2:-1])) for row in session.execute(query)}

@@ -121,14 +121,15 @@ def placements(session: Session, scope: Scope) -> Placements:
     spent, coded = _costs(session, scope), _coded(session, scope.brand_id)
     everyone = []
     for placement, partner, campaign in session.execute(_query(scope, end)):
-        snapshot, row_id = last.get(placement.id), placement.id
+        row_id = placement.id
+        taken_at, counters = last.get(row_id, (None, Counters()))
         everyone.append(
             Placed(
                 placement=placement,
                 partner=partner,
                 campaign=campaign,
-                taken_at=snapshot.taken_at if snapshot else None,
-                counters=snapshots.counters_of(snapshot) if snapshot else Counters(),
+                taken_at=taken_at,
+                counters=counters,
                 clicks=clicked.get(row_id, Clicks()).human if row_id in linked else None,
                 tracked=row_id in linked or row_id in coded,
                 credited=sold.get(row_id, {}),
