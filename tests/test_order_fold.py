@@ -18,6 +18,7 @@ from tracker.domain.orders import (
     Order,
     OrderEvent,
     Refund,
+    RefundFloor,
     RefundStatus,
     RefundTotal,
     Restored,
@@ -88,6 +89,7 @@ CHANGES = st.one_of(
         apart=st.booleans(),
     ),
     st.builds(RefundTotal, amount=CENTS, currency=st.just("") | CURRENCIES),
+    st.builds(RefundFloor, amount=CENTS, currency=st.just("") | CURRENCIES),
     st.builds(StatusChange, status=STATUSES),
     st.just(Restored()),
     st.builds(Evidence, click_ids=NAMES, codes=NAMES),
@@ -372,3 +374,11 @@ def test_click_ids_are_gathered_over_all_bodies_and_codes_taken_from_the_latest_
 def test_a_later_body_that_does_not_know_keeps_what_was_known() -> None:
     order = folded(at(0, snapshot(number="#1042", customer="hash", landing="/robe")), at(1, snapshot()))
     assert (order.number, order.customer, order.landing) == ("#1042", "hash", "/robe")
+
+
+def test_a_floor_lifts_what_is_known_to_have_been_refunded_and_is_never_added_to_it() -> None:
+    known = [at(0, snapshot()), at(2, Refund("r1", 1_000))]
+    assert folded(*known, at(0, RefundFloor(1_000))).refunded == 1_000
+    assert folded(*known, at(0, RefundFloor(400))).refunded == 1_000
+    assert folded(*known, at(9, RefundFloor(1_500, "EUR")), at(9, RefundFloor(1_200))).refunded == 1_500
+    assert folded(*known, at(0, RefundFloor(1_500, "USD"))).refunded == 1_000
