@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from apiflask import APIFlask
-from flask import Response, request
+from flask import Blueprint, Response, request
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -39,8 +39,10 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     tag = sha256(whole).hexdigest()[:20]
     known: set[str] = set()  # brands found once: a brand is never taken away
 
-    @app.get("/s.js")
-    def snippet() -> Response:
+    blueprint = Blueprint("snippet", __name__)
+
+    @blueprint.get("/s.js")
+    def serve() -> Response:
         if not _is_known(request.args.get("brand", ""), known, wiring):
             return _script(_UNKNOWN, _HARDLY_KEPT, status=404)
         if not request.accept_encodings["gzip"]:
@@ -52,6 +54,8 @@ def register(app: APIFlask, wiring: Wiring) -> None:
         answer.set_etag(tag, weak=True)  # weak: the same for both encodings
         answer.make_conditional(request)
         return answer
+
+    app.register_blueprint(blueprint)
 
 
 def script(click_parameter: str) -> bytes:
