@@ -35,6 +35,7 @@ from tracker.catalog import (
     snapshots,
     terms,
 )
+from tracker.domain.costs import Kind
 from tracker.domain.ids import derived_id
 from tracker.domain.orders import NET_FORMULA
 from tracker.estimates import meant
@@ -147,7 +148,7 @@ class ApiWorld:
             "order": order,
             "terms": agreed,
             "holdout": held,
-            "cost": costs.add(desk, costs.NewCost(kind="fee", amount="5.00", partner=partner, note=name)).id,
+            "cost": costs.add(desk, costs.NewCost(kind=Kind.FEE, amount="5.00", partner=partner, note=name)).id,
             "draft": _add_draft(desk, name),
             "payout": _add_payout(desk, partner, name),
         }
