@@ -457,7 +457,7 @@ def test_caches_keep_it_and_ask_again_by_its_tag(desk: Desk, address: str) -> No
     assert (again.status_code, again.data) == (304, b"")
 
 
-@pytest.mark.parametrize("query", ["", "?brand=", "?brand=zinc", f"?brand={new_id()}", "?brand=%00"])
+@pytest.mark.parametrize("query", ["", "?brand=", "?brand=zinc", f"?brand={32 * 'a'}", "?brand=%00"])
 def test_an_unknown_brand_is_a_comment_that_harms_no_page(desk: Desk, query: str) -> None:
     answer = desk.get(f"/s.js{query}")
     assert answer.status_code == 404
