@@ -13,6 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from tracker import failpoints, log
+from tracker.catalog import Desk
 from tracker.clock import Clock
 from tracker.domain.deliveries import ShopContext
 from tracker.ledger import schema
@@ -63,6 +64,11 @@ class Wiring:
         return Redis.from_url(
             self.settings.redis_url, socket_timeout=0.05, socket_connect_timeout=0.05, retry=Retry(NoBackoff(), 0)
         )
+
+    def desk(self, session: Session, brand_id: str) -> Desk:
+        """Where the catalog's operations on a brand happen, in this session and now."""
+        clock, settings = self.clock, self.settings
+        return Desk(session, brand_id, clock.now(), clock.wall(), settings.public_url, settings.secret_key)
 
     def shop_context(self, brand_id: str) -> ShopContext:
         """What a platform may know while it reads a body of one of the brand's shops."""

@@ -56,14 +56,7 @@ def writing(brand: str | None, *about: str | None) -> Iterator[Desk]:
 
 def desk(built: Wiring, session: Session, brand: str | None, *about: str | None) -> Desk:
     """The desk of the brand that was named. Raises BadInput or NotFound where it is not clear which."""
-    return Desk(
-        session=session,
-        brand_id=brands.named(session, brand, *about),
-        now=built.clock.now(),
-        wall=built.clock.wall(),
-        public_url=built.settings.public_url,
-        secret_key=built.settings.secret_key,
-    )
+    return built.desk(session, brands.named(session, brand, *about))
 
 
 def filled(model: type[M], at: Desk | None = None, /, **options: Any) -> M:

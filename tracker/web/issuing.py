@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from tracker import catalog
-from tracker.catalog import Desk, issuing
+from tracker.catalog import issuing
 from tracker.catalog.issuing import Issued
 from tracker.errors import BadInput, NotFound
 from tracker.web import auth, guard
@@ -50,8 +50,7 @@ def _issued(wiring: Wiring, session: Session, content: bytes) -> list[Issued]:
     view = View.of_request(session, wiring)
     if view is None:
         raise NotFound("there is no brand yet")
-    clock, settings = wiring.clock, wiring.settings
-    desk = Desk(session, view.brand.id, clock.now(), clock.wall(), settings.public_url, settings.secret_key)
+    desk = wiring.desk(session, view.brand.id)
     campaign = request.form.get("campaign") or None
     return issuing.issue(desk, issuing.read(content), campaign=campaign, apply=_wanted() == _ISSUE)
 

@@ -8,7 +8,6 @@ from apiflask import APIFlask
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
-from sqlalchemy.orm import Session
 
 from tracker.catalog import Desk, payouts
 from tracker.catalog.fields import problems
@@ -40,7 +39,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
             with writing(wiring.sessions) as session:
                 view = View.of_request(session, wiring)
                 if view is not None:
-                    _pay(_desk(wiring, session, view))
+                    _pay(wiring.desk(session, view.brand.id))
         except ValidationError as error:
             return _page(wiring, problems(error))
         except (BadInput, Conflict, NotFound) as error:
@@ -64,13 +63,8 @@ def _page(wiring: Wiring, refused: Problems) -> Response:
         view = View.of_request(session, wiring)
         if view is None:
             return cast("Response", redirect(url_for("pages.overview")))
-        desk = _desk(wiring, session, view)
+        desk = wiring.desk(session, view.brand.id)
         waiting, paid = payouts.waiting(desk), payouts.newest(desk, _LATEST)
         names = Names.of(session, view.brand.id)
     page = render_template("payouts.html", view=view, names=names, waiting=waiting, paid=paid, refused=refused)
     return Response(page, status=422 if refused else 200)
-
-
-def _desk(wiring: Wiring, session: Session, view: View) -> Desk:
-    clock, settings = wiring.clock, wiring.settings
-    return Desk(session, view.brand.id, clock.now(), clock.wall(), settings.public_url, settings.secret_key)

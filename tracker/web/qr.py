@@ -7,7 +7,7 @@ from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from tracker.catalog import Desk, links, qr
+from tracker.catalog import links, qr
 from tracker.catalog.links import LinkView
 from tracker.errors import NotFound
 from tracker.web import auth, guard
@@ -48,9 +48,7 @@ def _link(session: Session, wiring: Wiring, link_id: str) -> tuple[View, LinkVie
     view = View.of_request(session, wiring)
     if view is None:
         raise NotFound("there is no brand yet")
-    clock, settings = wiring.clock, wiring.settings
-    desk = Desk(session, view.brand.id, clock.now(), clock.wall(), settings.public_url, settings.secret_key)
-    return view, links.one(desk, link_id)
+    return view, links.one(wiring.desk(session, view.brand.id), link_id)
 
 
 def _file(content: bytes, content_type: str, name: str) -> Response:

@@ -90,7 +90,8 @@ def _add_replay(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.get("/drafts/<draft_id>/replay", endpoint="replay")
     def replayed(draft_id: str) -> ResponseReturnValue:
         with wiring.sessions() as session:
-            view, desk = _view(session, wiring), _desk(session, wiring)
+            view = _view(session, wiring)
+            desk = wiring.desk(session, view.brand.id)
             draft, rules = drafts.one(desk, draft_id), drafts.rules_of(desk, draft_id)
             names = Names.of(session, view.brand.id)
             wanted = replay.Range(view.brand.id, view.scope.start, view.scope.end, MOST)
@@ -127,7 +128,8 @@ def _add_publication(blueprint: Blueprint, wiring: Wiring) -> None:
 
 
 def _overview(session: Session, wiring: Wiring, error: str = "") -> str:
-    view, desk = _view(session, wiring), _desk(session, wiring)
+    view = _view(session, wiring)
+    desk = wiring.desk(session, view.brand.id)
     versions, campaigns = catalog_rules.versions(desk), Names.of(session, view.brand.id).campaigns
     in_force = next(one for one in versions if one.standing is catalog_rules.Standing.IN_FORCE)
     return render_template(
@@ -138,7 +140,8 @@ def _overview(session: Session, wiring: Wiring, error: str = "") -> str:
 
 
 def _draft(session: Session, wiring: Wiring, draft_id: str, errors: Mapping[str, str] | None = None) -> str:
-    view, desk = _view(session, wiring), _desk(session, wiring)
+    view = _view(session, wiring)
+    desk = wiring.desk(session, view.brand.id)
     draft, campaigns = drafts.one(desk, draft_id), Names.of(session, view.brand.id).campaigns
     form = request.form if errors else None
     return render_template(
@@ -150,7 +153,8 @@ def _draft(session: Session, wiring: Wiring, draft_id: str, errors: Mapping[str,
 
 def _save(session: Session, wiring: Wiring, draft_id: str) -> Mapping[str, str]:
     """Save what was filled in; by field what will not do: then nothing is saved."""
-    view, desk = _view(session, wiring), _desk(session, wiring)
+    view = _view(session, wiring)
+    desk = wiring.desk(session, view.brand.id)
     campaigns = Names.of(session, view.brand.id).campaigns
     settings, errors = _rule_form.written(drafts.one(desk, draft_id).settings, request.form, campaigns)
     try:
@@ -165,7 +169,8 @@ def _save(session: Session, wiring: Wiring, draft_id: str) -> Mapping[str, str]:
 
 
 def _confirm(session: Session, wiring: Wiring, draft_id: str, error: str = "") -> str:
-    view, desk = _view(session, wiring), _desk(session, wiring)
+    view = _view(session, wiring)
+    desk = wiring.desk(session, view.brand.id)
     draft, versions = drafts.one(desk, draft_id), catalog_rules.versions(desk)
     in_force = next(one for one in versions if one.standing is catalog_rules.Standing.IN_FORCE)
     campaigns = Names.of(session, view.brand.id).campaigns
@@ -189,9 +194,7 @@ def _view(session: Session, wiring: Wiring) -> View:
 
 
 def _desk(session: Session, wiring: Wiring) -> Desk:
-    clock, settings = wiring.clock, wiring.settings
-    brand_id = _view(session, wiring).brand.id
-    return Desk(session, brand_id, clock.now(), clock.wall(), settings.public_url, settings.secret_key)
+    return wiring.desk(session, _view(session, wiring).brand.id)
 
 
 def _said(error: Exception) -> str:

@@ -9,10 +9,9 @@ from apiflask import APIFlask
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
-from sqlalchemy.orm import Session
 
 from tracker import catalog
-from tracker.catalog import Desk, commissions, terms
+from tracker.catalog import commissions, terms
 from tracker.catalog.fields import problems
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.web import auth, guard
@@ -45,7 +44,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
             with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
                 view = View.of_request(session, wiring)
                 if view is not None:
-                    terms.add(_desk(wiring, session, view), terms.NewTerms.model_validate(_typed()))
+                    terms.add(wiring.desk(session, view.brand.id), terms.NewTerms.model_validate(_typed()))
         except ValidationError as error:
             return _page(wiring, problems(error))
         except (BadInput, Conflict, NotFound) as error:
@@ -60,7 +59,7 @@ def _page(wiring: Wiring, refused: Problems) -> Response:
         view = View.of_request(session, wiring)
         if view is None:
             return cast("Response", redirect(url_for("pages.overview")))
-        desk = _desk(wiring, session, view)
+        desk = wiring.desk(session, view.brand.id)
         agreed = terms.newest(desk, _NEWEST)
         forgotten = commissions.without_terms(desk, _FORGOTTEN)
         names = Names.of(session, view.brand.id)
@@ -81,8 +80,3 @@ def _typed() -> dict[str, str]:
     """The fields of the form that were filled in; a decimal comma is a point."""
     filled = {name: value for name, value in request.form.items() if name != "csrf_token" and value.strip()}
     return {name: _DECIMAL_COMMA.sub(r"\1.\2", value) for name, value in filled.items()}
-
-
-def _desk(wiring: Wiring, session: Session, view: View) -> Desk:
-    clock, settings = wiring.clock, wiring.settings
-    return Desk(session, view.brand.id, clock.now(), clock.wall(), settings.public_url, settings.secret_key)

@@ -74,8 +74,7 @@ class Door:
         return idempotency.claim(session, caller.key_id, key, _request_digest(), self.wiring.clock.wall())
 
     def _desk(self, session: Session) -> Desk:
-        clock, settings = self.wiring.clock, self.wiring.settings
-        return Desk(session, _caller().brand_id, clock.now(), clock.wall(), settings.public_url, settings.secret_key)
+        return self.wiring.desk(session, _caller().brand_id)
 
     def _identify(self) -> Response | None:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
