@@ -15,6 +15,7 @@ All within March 2026, times in UTC, amounts in minor units.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -23,6 +24,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from tests.conftest import Ledger
 from tracker.domain import codes
 from tracker.domain.ids import derived_id
 from tracker.domain.orders import NET_FORMULA
@@ -46,6 +48,8 @@ from tracker.ledger.tables import (
     Touch,
     TrackingHost,
 )
+from tracker.reports import _shape
+from tracker.reports._shape import Row, Scope
 
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
 MARCH = (date(2026, 3, 1), date(2026, 3, 31))
@@ -305,6 +309,16 @@ def drawn_receipt(brand: str, order: str, body: dict[str, object], at: datetime)
     """The first receipt of an order."""
     return Receipt(order_id=order, version=1, brand_id=brand, current=True, cause="order", body=body, digest="",
                    replaces=None, changes=[], drawn_at=at)  # fmt: skip
+
+
+def report_rows(ledger: Ledger, name: str, scope: Scope) -> list[Row]:
+    """Rows of a report after every rendering has taken them; each has exactly the cells that the columns say."""
+    with ledger.session() as session:
+        result = _shape.run(session, name, scope)
+    json.dumps(_shape.as_json(result))
+    _shape.as_csv(result)
+    assert all({column.key for column in result.columns} == set(row) for row in result.rows)
+    return list(result.rows)
 
 
 def add(session: Session, *rows: Base) -> None:

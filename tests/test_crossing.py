@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -25,12 +24,12 @@ from tests.sample_books import (
     Books,
     Stop,
     add,
+    report_rows,
     write_books,
     write_order,
     write_set,
 )
 from tracker.ledger.tables import Holdout, OrderRow, Placement, Touch
-from tracker.reports import _shape
 from tracker.reports._shape import Row, Scope
 
 Run = Callable[..., list[Row]]
@@ -48,12 +47,7 @@ def run(ledger: Ledger, books: Books) -> Run:
 
     def rows(name: str, **asked: Any) -> list[Row]:
         scope = Scope(**{"brand_id": books.brand, "start": MARCH[0], "end": MARCH[1], **asked})
-        with ledger.session() as session:
-            result = _shape.run(session, name, scope)
-        json.dumps(_shape.as_json(result))
-        _shape.as_csv(result)
-        assert all({column.key for column in result.columns} == set(row) for row in result.rows)
-        return list(result.rows)
+        return report_rows(ledger, name, scope)
 
     return rows
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -16,13 +15,12 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from tests.conftest import Ledger
-from tests.sample_books import ALICE_LINK, EARLY, Books, add, write_catalog, write_order
+from tests.sample_books import ALICE_LINK, EARLY, Books, add, report_rows, write_catalog, write_order
 from tests.test_cli import Tracker, environment, maison, refused, tracker
 from tracker.domain import experiments, lift
 from tracker.domain.ids import derived_id
 from tracker.domain.orders import NET_FORMULA
 from tracker.ledger.tables import Holdout, OrderRow, Placement
-from tracker.reports import _shape
 from tracker.reports._shape import Row, Scope
 
 __all__ = ["environment", "maison", "tracker"]  # fixtures
@@ -188,12 +186,7 @@ def published(books: Books, name: str, at: datetime) -> Placement:
 def report(ledger: Ledger, books: Books, name: str, start: int, end: int, **asked: str) -> list[Row]:
     """Rows of a report from a day to a day, after JSON and CSV have taken them."""
     scope = Scope(books.brand, day(start).date(), day(end).date(), **asked)
-    with ledger.session() as session:
-        result = _shape.run(session, name, scope)
-    json.dumps(_shape.as_json(result))
-    _shape.as_csv(result)
-    assert all({column.key for column in result.columns} == set(row) for row in result.rows)
-    return list(result.rows)
+    return report_rows(ledger, name, scope)
 
 
 def opened(ledger: Ledger, *stories: Callable[[Session, Books], None]) -> Books:

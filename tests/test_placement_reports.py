@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -14,13 +13,14 @@ from sqlalchemy import update
 
 from tests.conftest import Ledger
 from tests.given import NOON, World, before
+from tests.sample_books import report_rows
 from tracker.catalog import Desk, campaigns, links, placements, snapshots
 from tracker.catalog.campaigns import NewCampaign
 from tracker.catalog.links import NewLink
 from tracker.catalog.placements import NewPlacement
 from tracker.catalog.snapshots import NewSnapshot
 from tracker.ledger.tables import Cost, Link, LinkHour, Partner
-from tracker.reports import _shape, portfolio
+from tracker.reports import portfolio
 from tracker.reports._shape import Row, Scope
 
 MARCH = (date(2026, 3, 1), date(2026, 3, 31))
@@ -69,13 +69,7 @@ class Studio(World):
     def report(self, name: str, **asked: Any) -> list[Row]:
         self.attribute()
         scope = Scope(**{"brand_id": self.brand, "start": MARCH[0], "end": MARCH[1], **asked})
-        with self.ledger.session() as session:
-            result = _shape.run(session, name, scope)
-            json.dumps(_shape.as_json(result))
-            _shape.as_csv(result)
-        for row in result.rows:
-            assert {column.key for column in result.columns} == set(row)
-        return list(result.rows)
+        return report_rows(self.ledger, name, scope)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from fractions import Fraction
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
 from tests.conftest import NOW, Ledger
-from tests.sample_books import ALICE_LINK, MARCH, Books, drawn_receipt, write_books, write_order
+from tests.sample_books import ALICE_LINK, MARCH, Books, drawn_receipt, report_rows, write_books, write_order
 from tracker.domain import metrics
 from tracker.domain.reasons import RULE_SENTENCES, Rule
 from tracker.errors import BadInput, NotFound
@@ -39,13 +38,7 @@ def run(ledger: Ledger, books: Books) -> Run:
 
     def rows(name: str, **asked: Any) -> list[Row]:
         scope = Scope(**{"brand_id": books.brand, "start": MARCH[0], "end": MARCH[1], **asked})
-        with ledger.session() as session:
-            result = _shape.run(session, name, scope)
-            json.dumps(_shape.as_json(result))
-            _shape.as_csv(result)
-            for row in result.rows:
-                assert {column.key for column in result.columns} == set(row)
-            return list(result.rows)
+        return report_rows(ledger, name, scope)
 
     return rows
 
