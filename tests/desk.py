@@ -67,7 +67,7 @@ def opened_desk(settings: Settings, *, account: bool = True) -> Iterator[Desk]:
     wiring = Wiring(settings)
     if account:
         with writing(wiring.sessions) as session:
-            accounts.create_account(session, EMAIL, PASSWORD, NOW)
+            accounts.create_account(session, EMAIL, PASSWORD, NOW, operator=True)
     app = create_app(wiring)
     app.testing = True
     try:

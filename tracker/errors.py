@@ -37,6 +37,12 @@ class BadInput(TrackerError):
         self.field = field
 
 
+class Forbidden(TrackerError):
+    """Who asks is known, and may not."""
+
+    status = 403
+
+
 class NotFound(TrackerError):
     """Nothing of that name here, or it belongs to somebody else: the answer is the same."""
 

@@ -29,7 +29,7 @@ def add(email: str, as_json: bool) -> None:
     """Let somebody sign in. The password is made up and shown this once."""
     password = secrets.token_urlsafe(12)
     with _shared.installation() as built, writing(built.sessions) as session:
-        accounts.create_account(session, email, password, built.clock.now())
+        accounts.create_account(session, email, password, built.clock.now(), operator=True)
     _show(email, password, as_json=as_json)
 
 

@@ -107,7 +107,7 @@ def prepare_ledger(settings: Settings, admin: str, password: str | None) -> str 
             if accounts.any_account(session):
                 return None
             password = password or secrets.token_urlsafe(12)
-            accounts.create_account(session, admin, password, settings.clock.now())
+            accounts.create_account(session, admin, password, settings.clock.now(), operator=True)
             return password
     finally:
         engine.dispose()

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
@@ -17,9 +17,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from tracker.domain.ids import new_id
+from tracker.domain.roles import RIGHTS, Right, Role
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.ledger.database import writing
-from tracker.ledger.tables import Account
+from tracker.ledger.tables import Account, Membership
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024
@@ -30,16 +31,39 @@ _hasher = PasswordHasher()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is signed in, and under which epoch."""
+    """Who is signed in, under which epoch, and what they are to which brand; an operator is the owner of every brand."""
 
     id: str
     email: str
     epoch: int
+    operator: bool = False
+    language: str | None = None
+    roles: Mapping[str, Role] = field(default_factory=dict)  # by brand
+    partners: Mapping[str, str] = field(default_factory=dict)  # by brand: the partner they are there
+
+    def may(self, right: Right, brand_id: str) -> bool:
+        """Whether their role in the brand lets them."""
+        if self.operator:
+            return right in RIGHTS[Role.OWNER]
+        role = self.roles.get(brand_id)
+        return role is not None and right in RIGHTS[role]
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether they may read any brand's figures at all."""
+        return self.operator or any(Right.READ in RIGHTS[role] for role in self.roles.values())
 
 
-def create_account(session: Session, email: str, password: str, now: datetime) -> str:
+def create_account(session: Session, email: str, password: str, now: datetime, *, operator: bool = False) -> str:
     """Make an account and return its id. Raises BadInput, and Conflict where the address has one."""
-    account = Account(id=new_id(), email=_email(email), password_hash=_hashed(password), epoch=0, created_at=now)
+    account = Account(
+        id=new_id(),
+        email=_email(email),
+        password_hash=_hashed(password),
+        epoch=0,
+        operator=operator,
+        created_at=now,
+    )
     session.add(account)
     try:
         session.flush()
@@ -90,7 +114,32 @@ def person(session: Session, account_id: str, epoch: int) -> Person | None:
     account = session.get(Account, account_id)
     if account is None or account.epoch != epoch:
         return None
-    return Person(account.id, account.email, account.epoch)
+    return _person(session, account)
+
+
+def join(
+    session: Session, account_id: str, brand_id: str, role: Role, now: datetime, partner: str | None = None
+) -> None:
+    """Make the account `role` of the brand, or something else than it was. A partner says which `partner` it is."""
+    known = session.get(Membership, (account_id, brand_id))
+    if known is None:
+        known = Membership(account_id=account_id, brand_id=brand_id, created_at=now)
+        session.add(known)
+    known.role, known.partner_id = role, partner
+    session.flush()
+
+
+def _person(session: Session, account: Account) -> Person:
+    found = session.execute(select(Membership).where(Membership.account_id == account.id)).scalars().all()
+    return Person(
+        account.id,
+        account.email,
+        account.epoch,
+        operator=account.operator,
+        language=account.language,
+        roles={one.brand_id: Role(one.role) for one in found},
+        partners={one.brand_id: one.partner_id for one in found if one.partner_id},
+    )
 
 
 def _folded(email: str) -> str:

@@ -19,7 +19,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from tracker import log
 from tracker.domain.addresses import client_address, truncated
-from tracker.errors import Unavailable
+from tracker.domain.roles import Right
+from tracker.errors import Forbidden, Unavailable
 from tracker.ledger import accounts
 from tracker.ledger.accounts import Person
 from tracker.ledger.database import writing
@@ -102,6 +103,16 @@ def required(wiring: Wiring, *, without_ledger: Collection[str] = ()) -> Callabl
         return cast("Response", redirect(url_for("auth.sign_in", next=wanted or None)))
 
     return check
+
+
+def demand(right: Right, brand_id: str) -> None:
+    """Raise Forbidden unless the role of who is signed in lets them do this in the brand.
+
+    A view that writes calls it first. To call it before the view of the brand is opened would be to trust the query.
+    """
+    person = cast("Person | None", g.get("person"))
+    if person is None or not person.may(right, brand_id):
+        raise Forbidden("your role in this brand does not let you do this; ask one of its owners")
 
 
 def signed_in(wiring: Wiring) -> Person | None:

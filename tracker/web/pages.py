@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from tracker.domain import ids
 from tracker.domain.catalog import Channel
 from tracker.domain.orders import Status
+from tracker.domain.roles import Right
 from tracker.errors import BadInput, NotFound, Unavailable
 from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Shop
 from tracker.reports import _shape, _xlsx, returns
@@ -178,11 +179,13 @@ class View:
     @classmethod
     def of_request(cls, session: Session, wiring: Wiring) -> View | None:
         """From the query string; None while there is no brand. Raises BadInput and NotFound."""
-        brands = session.execute(select(Brand).order_by(Brand.name)).scalars().all()
+        person = auth.signed_in(wiring)
+        known = session.execute(select(Brand).order_by(Brand.name)).scalars().all()
+        brands = [brand for brand in known if person is None or person.may(Right.READ, brand.id)]
         if not brands:
             return None
         asked = request.args.get("brand") or brands[0].id
-        brand = next((known for known in brands if known.id == asked), None)
+        brand = next((one for one in brands if one.id == asked), None)
         if brand is None:
             raise NotFound("no such brand")
         now = wiring.clock.now()
