@@ -31,7 +31,7 @@ _hasher = PasswordHasher()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is signed in, under which epoch, and what they are to which brand; an operator is the owner of every brand."""
+    """Who is signed in, under which epoch, and what they are to which brand; an operator is every brand's owner."""
 
     id: str
     email: str
@@ -118,7 +118,7 @@ def person(session: Session, account_id: str, epoch: int) -> Person | None:
 
 
 def join(
-    session: Session, account_id: str, brand_id: str, role: Role, now: datetime, partner: str | None = None
+    session: Session, account_id: str, brand_id: str, role: Role, now: datetime, *, partner: str | None = None
 ) -> None:
     """Make the account `role` of the brand, or something else than it was. A partner says which `partner` it is."""
     known = session.get(Membership, (account_id, brand_id))
