@@ -12,7 +12,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from apiflask import APIFlask
-from flask import Blueprint, Response, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, current_app, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from redis import Redis, RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -83,8 +83,13 @@ def _add_views(blueprint: Blueprint, wiring: Wiring, throttle: Throttle) -> None
         return redirect(url_for("auth.sign_in"))
 
 
-def required(wiring: Wiring, *, without_ledger: Collection[str] = ()) -> Callable[[], Response | None]:
+def required(
+    wiring: Wiring, *, portal: bool = False, anyone: bool = False, without_ledger: Collection[str] = ()
+) -> Callable[[], Response | None]:
     """A before-request function: whoever is not signed in is asked to, and comes back where they wanted to go.
+
+    The pages are the staff's; with `portal` they are the partners', with `anyone` everybody's who is signed in. Whoever
+    comes to the others' is sent to their own.
 
     While the ledger does not answer, the endpoints `without_ledger` believe the cookie alone. So they must show nothing
     that the ledger does not hold back by itself.
@@ -96,13 +101,36 @@ def required(wiring: Wiring, *, without_ledger: Collection[str] = ()) -> Callabl
         except Unavailable:
             if request.endpoint not in without_ledger:
                 raise
-            person = g.person = _by_cookie(wiring)
-        if person:
+            g.person = _by_cookie(wiring)
+            return None if g.person else _asked()
+        if person is None:
+            return _asked()
+        if anyone or (person.partners if portal else person.is_staff):
             return None
-        wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
-        return cast("Response", redirect(url_for("auth.sign_in", next=wanted or None)))
+        return cast("Response", redirect(home(person)))
 
     return check
+
+
+def home(person: Person) -> str:
+    """Where somebody's pages begin. Raises Forbidden for whoever has none: no brand knows them any more."""
+    if person.is_staff:
+        return url_for("pages.overview")
+    if person.partners and "portal.home" in current_app.view_functions:
+        return url_for("portal.home")
+    raise Forbidden("no brand knows you yet, or any more; ask its owner for an invitation")
+
+
+def partnerships() -> list[tuple[str, str]]:
+    """Which partner of which brand is signed in: (brand_id, partner_id), none for staff alone."""
+    person = cast("Person | None", g.get("person"))
+    return sorted(person.partners.items()) if person else []
+
+
+def _asked() -> Response:
+    """To the sign-in, and back again."""
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+    return cast("Response", redirect(url_for("auth.sign_in", next=wanted or None)))
 
 
 def demand(right: Right, brand_id: str) -> None:
