@@ -26,6 +26,7 @@ from tracker.catalog import (
     commissions,
     costs,
     drafts,
+    goals,
     holdouts,
     keys,
     links,
@@ -37,6 +38,7 @@ from tracker.catalog import (
 )
 from tracker.domain.costs import Kind
 from tracker.domain.ids import derived_id
+from tracker.domain.objectives import Metric
 from tracker.domain.orders import NET_FORMULA
 from tracker.estimates import meant
 from tracker.ledger.estimates import ask
@@ -135,6 +137,7 @@ class ApiWorld:
         order = _add_order(desk, shop.id, partner, link, name)
         held = holdouts.add(desk, holdouts.NewHoldout(campaign=campaign, name=name, **HOLDOUT)).id
         ask(desk.session, meant(desk.session, desk.brand_id, Level.CHANNEL, (None, None), self.wiring.clock.now()), NOW)
+        aim = goals.NewGoal(campaign=campaign, metric=Metric.CLICKS, target="500", ends_on=NOW.date())
         agreed = terms.add(desk, terms.NewTerms(partner=partner, percent="10", hold_days=0)).id
         return {
             "shop": shop.id,
@@ -148,6 +151,7 @@ class ApiWorld:
             "order": order,
             "terms": agreed,
             "holdout": held,
+            "goal": goals.add(desk, aim).id,
             "cost": costs.add(desk, costs.NewCost(kind=Kind.FEE, amount="5.00", partner=partner, note=name)).id,
             "draft": _add_draft(desk, name),
             "payout": _add_payout(desk, partner, name),

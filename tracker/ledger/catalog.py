@@ -16,12 +16,15 @@ from tracker.ledger.database import is_postgresql
 from tracker.ledger.tables import (
     ApiKey,
     Base,
+    Benchmark,
     Brand,
     Campaign,
     Code,
     CodeOwner,
     Commission,
     Cost,
+    Decision,
+    Goal,
     Holdout,
     Link,
     OrderRow,
@@ -36,8 +39,9 @@ from tracker.ledger.tables import (
 )
 
 T = TypeVar(
-    "T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Terms, Commission, Payout, Holdout, Snapshot, Cost
-)
+    "T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Terms, Commission, Payout, Holdout, Snapshot, Cost,
+    Goal, Decision, Benchmark,
+)  # fmt: skip
 
 LARGEST_PAGE = 1000
 
@@ -103,7 +107,21 @@ def brands(session: Session) -> Sequence[Brand]:
 def brand_owning(session: Session, row_ids: Iterable[str]) -> str | None:
     """The brand of the first of these ids that is anything in the catalog, or an order."""
     for row_id in row_ids:
-        for table in (Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Holdout, Cost, OrderRow):
+        for table in (
+            Shop,
+            Partner,
+            Campaign,
+            Placement,
+            Link,
+            Code,
+            ApiKey,
+            Holdout,
+            Cost,
+            Goal,
+            Decision,
+            Benchmark,
+            OrderRow,
+        ):
             columns = table.__table__.c
             brand_id: str | None = session.execute(select(columns.brand_id).where(columns.id == row_id)).scalar()
             if brand_id is not None:

@@ -16,6 +16,7 @@ from tracker.catalog import (
     codes,
     commissions,
     costs,
+    goals,
     holdouts,
     links,
     partners,
@@ -46,6 +47,8 @@ class Noun:
     add: Callable[[Desk, Any], Output] | None
     edit: Callable[[Desk, str, Any], Output] | None
     added: type[Output] | None = None  # what the answer to `add` shows, where it is not the view
+    removed: type[Output] | None = None
+    remove: Callable[[Desk, str], Output] | None = None
 
 
 NOUNS = (
@@ -69,6 +72,8 @@ NOUNS = (
          terms.page, terms.one, terms.add, None),
     Noun("cost", "costs", costs.CostView, costs.CostQuery, costs.NewCost, costs.CostChange,
          costs.page, costs.one, costs.add, costs.edit),
+    Noun("goal", "goals", goals.GoalView, goals.GoalQuery, goals.NewGoal, goals.GoalChange,
+         goals.page, goals.one, goals.add, goals.edit, None, goals.RemovedGoal, goals.remove),
     Noun("commission", "commissions", commissions.CommissionView, commissions.CommissionQuery, None, None,
          commissions.page, commissions.one, None, None),
     Noun("payout", "payouts", payouts.PayoutView, payouts.PayoutQuery, payouts.NewPayout, None,
@@ -97,6 +102,7 @@ def register(blueprint: APIBlueprint, door: Door) -> None:
         _one(blueprint, door, noun)
         _add(blueprint, door, noun)
         _edit(blueprint, door, noun)
+        _remove(blueprint, door, noun)
     _secrets(blueprint, door)
     _owners(blueprint, door)
 
@@ -180,6 +186,19 @@ def _edit(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
     def change_it(json_data: Any, **path: str) -> Response:
         (row_id,) = path.values()
         return door.write(lambda desk: edit(desk, row_id, json_data))
+
+
+def _remove(blueprint: APIBlueprint, door: Door, noun: Noun) -> None:
+    removed, remove = noun.removed, noun.remove
+    if removed is None or remove is None:
+        return
+
+    @blueprint.delete(f"/{noun.plural}/<{noun.name}_id>", endpoint=f"remove_{noun.name}")
+    @blueprint.output(removed)
+    @blueprint.doc(summary=f"Take a {noun.name} back", tags=[noun.plural])
+    def remove_it(**path: str) -> Response:
+        (row_id,) = path.values()
+        return door.write(lambda desk: remove(desk, row_id))
 
 
 def _secrets(blueprint: APIBlueprint, door: Door) -> None:
