@@ -47,6 +47,11 @@ def read(
     return lines
 
 
+def look(data: bytes) -> Table:
+    """The file's columns and rows as they are, for whoever has yet to say which column is what. Raises BadInput."""
+    return _table.read(data)
+
+
 def _columns(table: Table, mapping: Mapping[str, str], fields: Collection[str]) -> dict[str, str]:
     """The column of each field that has one, by its plain name."""
     for field, column in mapping.items():

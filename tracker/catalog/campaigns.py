@@ -6,12 +6,15 @@ from datetime import date, datetime
 from typing import Any
 
 from pydantic import Field
+from sqlalchemy import select
 
 from tracker.catalog import Desk
 from tracker.catalog.fields import (
+    Brief,
     Input,
     ListQuery,
     Margin,
+    Mention,
     Name,
     ObjectiveField,
     Output,
@@ -25,7 +28,7 @@ from tracker.catalog.terms import Amount
 from tracker.domain.catalog import Objective
 from tracker.domain.ids import new_id
 from tracker.domain.money import decimal_string, minor_units
-from tracker.errors import BadInput
+from tracker.errors import BadInput, Conflict
 from tracker.ledger import catalog
 from tracker.ledger.links import bump_links_version
 from tracker.ledger.tables import Campaign
@@ -35,6 +38,7 @@ class NewCampaign(Input):
     """A campaign to be. Its days are the brand's, both included.
 
     `budget` is an amount in the brand's currency. `target_return` and `margin` are the brand's where they are not said.
+    `brief` is what partners read, `mention` the words that must stand beside every link ("Publicité").
     """
 
     name: Name
@@ -45,6 +49,8 @@ class NewCampaign(Input):
     budget: Amount | None = None
     target_return: TargetReturn | None = None
     margin: Margin | None = None
+    brief: Brief | None = None
+    mention: Mention | None = None
 
 
 class CampaignChange(Input):
@@ -58,6 +64,8 @@ class CampaignChange(Input):
     budget: Amount | None = None
     target_return: TargetReturn | None = None
     margin: Margin | None = None
+    brief: Brief | None = None
+    mention: Mention | None = None
 
 
 class CampaignQuery(ListQuery):
@@ -76,6 +84,8 @@ class CampaignView(Output):
     budget: str | None
     target_return: str | None
     margin: str | None
+    brief: str | None
+    mention: str | None
     created_at: datetime
 
 
@@ -114,6 +124,15 @@ def named(desk: Desk, text: str) -> str:
     return catalog.named(desk.session, Campaign, Campaign.name, desk.brand_id, text)
 
 
+def refuse_taken(desk: Desk, name: str, *, but: str | None = None) -> None:
+    """Raise Conflict where a campaign, not `but`, has the name already, in whatever letters: people pick by name."""
+    wanted = name.strip().casefold()
+    query = select(Campaign.id, Campaign.name).where(Campaign.brand_id == desk.brand_id)
+    others = (other for row_id, other in desk.session.execute(query) if row_id != but)
+    if any(other.casefold() == wanted for other in others):
+        raise Conflict("there is a campaign of that name already: choose another one")
+
+
 def _check_days(starts_on: date | None, ends_on: date | None) -> None:
     if starts_on and ends_on and ends_on < starts_on:
         raise BadInput("ends_on", "the last day comes before the first")
@@ -141,5 +160,7 @@ def _view(campaign: Campaign, currency: str) -> CampaignView:
         budget=None if campaign.budget is None else decimal_string(campaign.budget, currency),
         target_return=said(campaign.target_return),
         margin=said(campaign.margin, 100),
+        brief=campaign.brief,
+        mention=campaign.mention,
         created_at=campaign.created_at,
     )

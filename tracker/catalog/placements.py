@@ -10,6 +10,8 @@ from tracker.catalog.fields import (
     FormatField,
     Input,
     ListQuery,
+    Message,
+    Name,
     Output,
     Page,
     PartnerFilter,
@@ -27,7 +29,10 @@ from tracker.ledger.tables import Campaign, Partner, Placement
 
 
 class NewPlacement(Input):
-    """A placement to be. `reused`: the brand shows it again elsewhere, in an advertisement or on its own pages."""
+    """A placement to be. `reused`: the brand shows it again elsewhere, in an advertisement or on its own pages.
+
+    `message` is what it says in a word or two: placements of one message are compared.
+    """
 
     partner: PartnerReference
     campaign: CampaignReference = None
@@ -36,6 +41,8 @@ class NewPlacement(Input):
     url: WebAddress | None = None
     published_at: When | None = None
     reused: bool = False
+    title: Name | None = None
+    message: Message | None = None
 
 
 class PlacementChange(Input):
@@ -47,6 +54,8 @@ class PlacementChange(Input):
     url: WebAddress | None = None
     published_at: When | None = None
     reused: bool = omitted()
+    title: Name | None = None
+    message: Message | None = None
 
 
 class PlacementQuery(ListQuery):
@@ -67,6 +76,8 @@ class PlacementView(Output):
     url: str | None
     published_at: datetime | None
     reused: bool
+    title: str | None
+    message: str | None
     created_at: datetime
 
 
@@ -82,6 +93,8 @@ def add(desk: Desk, wanted: NewPlacement) -> PlacementView:
         url=wanted.url,
         published_at=_moment(desk, wanted.published_at),
         reused=wanted.reused,
+        title=wanted.title,
+        message=wanted.message,
         created_at=desk.now,
     )
     desk.session.add(placement)
@@ -142,5 +155,7 @@ def _view(placement: Placement) -> PlacementView:
         url=placement.url,
         published_at=placement.published_at,
         reused=placement.reused,
+        title=placement.title,
+        message=placement.message,
         created_at=placement.created_at,
     )

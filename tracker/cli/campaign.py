@@ -36,6 +36,8 @@ def campaign() -> None:
 @click.option("--budget", help="What it may cost, such as 5000.00, in the brand's currency.")
 @click.option("--target-return", help="What each unit spent is to bring back, such as 5:1.  [default: the brand's]")
 @click.option("--margin", help="Percent of the net value above cost of goods, such as 40.  [default: the brand's]")
+@click.option("--brief", help="What its partners read.")
+@click.option("--mention", help='The words that must stand beside every link, such as "Publicité".')
 @json_option
 def add(
     brand: str | None, name_: str | None, name: str | None, utm: tuple[str, ...], as_json: bool, **options: object
@@ -79,6 +81,8 @@ def show(campaign: str, brand: str | None, as_json: bool) -> None:
 @click.option("--budget", help="What it may cost, such as 5000.00, in the brand's currency.")
 @click.option("--target-return", help="What each unit spent is to bring back, such as 5:1.  [default: the brand's]")
 @click.option("--margin", help="Percent of the net value above cost of goods, such as 40.  [default: the brand's]")
+@click.option("--brief", help="What its partners read.")
+@click.option("--mention", help='The words that must stand beside every link, such as "Publicité".')
 @json_option
 def edit(campaign: str, brand: str | None, utm: tuple[str, ...], as_json: bool, **options: object) -> None:
     """Change a campaign, by id or name."""

@@ -34,6 +34,8 @@ def placement() -> None:
 @click.option("--url", help="Where it can be seen.")
 @click.option("--published-at", "--published", "published_at", help="Since when, such as 2026-03-01T18:00.")
 @click.option("--reused/--not-reused", default=None, help="Shown again by the brand, or not.")
+@click.option("--title", help="What it is called.")
+@click.option("--message", help="What it says in a word or two: placements of one message are compared.")
 @json_option
 def add(brand: str | None, url_: str | None, url: str | None, as_json: bool, **options: Any) -> None:
     """Add a placement."""
@@ -78,6 +80,8 @@ def show(placement: str, brand: str | None, as_json: bool) -> None:
 @click.option("--url", help="Where it can be seen.")
 @click.option("--published-at", "--published", "published_at", help="Since when, such as 2026-03-01T18:00.")
 @click.option("--reused/--not-reused", default=None, help="Shown again by the brand, or not.")
+@click.option("--title", help="What it is called.")
+@click.option("--message", help="What it says in a word or two: placements of one message are compared.")
 @json_option
 def edit(placement: str, brand: str | None, as_json: bool, **options: Any) -> None:
     """Change a placement, by id or web address."""

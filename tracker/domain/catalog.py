@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 
 
@@ -21,6 +22,7 @@ class PartnerKind(StrEnum):
     CASHBACK = "cashback"
     COMPARISON = "comparison"
     NEWSLETTER = "newsletter"
+    OWN = "own"
     OTHER = "other"
 
 
@@ -45,6 +47,21 @@ class Objective(StrEnum):
     NEW_CUSTOMERS = "new_customers"
 
 
+class CampaignState(StrEnum):
+    """Where a campaign stands among its days."""
+
+    RUNNING = "running"
+    PLANNED = "planned"
+    ENDED = "ended"
+
+
+def campaign_state(starts_on: date | None, ends_on: date | None, today: date) -> CampaignState:
+    """Where a campaign stands on a day of its brand. Both days are its own; open where None."""
+    if starts_on is not None and today < starts_on:
+        return CampaignState.PLANNED
+    return CampaignState.ENDED if ends_on is not None and ends_on < today else CampaignState.RUNNING
+
+
 def default_channel(kind: PartnerKind) -> Channel:
-    """A creator influences; every other kind is an affiliate until somebody says otherwise."""
-    return Channel.INFLUENCE if kind is PartnerKind.CREATOR else Channel.AFFILIATE
+    """Creators and the brand's own accounts influence; others are affiliates until somebody says otherwise."""
+    return Channel.INFLUENCE if kind in (PartnerKind.CREATOR, PartnerKind.OWN) else Channel.AFFILIATE

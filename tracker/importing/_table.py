@@ -1,4 +1,7 @@
-"""A file becomes rows with their line numbers, whatever its encoding and delimiter; what is no table is refused."""
+"""A file becomes rows with their line numbers, whatever its encoding and delimiter; what is no table is refused.
+
+A workbook is read as the table on its first sheet.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ FILE = "file"
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _LONGEST_CELL = 1_000_000  # characters
+_WORKBOOK = b"PK\x03\x04"
 _NOT_TEXT = {
-    b"PK\x03\x04": "a workbook (XLSX)",
     b"\xd0\xcf\x11\xe0": "an old workbook (XLS)",
     b"%PDF": "a PDF",
     b"\x1f\x8b": "compressed",
@@ -48,6 +51,21 @@ def plain(name: str) -> str:
 
 def read(data: bytes) -> Table:
     """The table in a file. Raises BadInput that says what is wrong with the file and what would do."""
+    return _of_workbook(data) if data.startswith(_WORKBOOK) else _of_text(data)
+
+
+def _of_workbook(data: bytes) -> Table:
+    from tracker.importing import _workbook  # noqa: PLC0415  (its reader is slow to load, and few files are workbooks)
+
+    lines = [(line, cells) for line, cells in _workbook.lines(data) if any(cells)]
+    if not lines:
+        raise BadInput(FILE, "the first sheet is empty")
+    columns = _columns(lines[0][1])
+    rows = [_row(line, columns, cells) for line, cells in lines[1:]]
+    return Table({name: written for name, written in columns if name}, rows)
+
+
+def _of_text(data: bytes) -> Table:
     text = _text(data)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     csv.field_size_limit(_LONGEST_CELL)
@@ -66,7 +84,7 @@ def read(data: bytes) -> Table:
 def _text(data: bytes) -> str:
     for magic, kind in _NOT_TEXT.items():
         if data.startswith(magic):
-            raise BadInput(FILE, f"this is {kind}: save or export it as CSV")
+            raise BadInput(FILE, f"this is {kind}: save or export it as CSV or XLSX")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _decoded(data, "utf-16")
     try:
