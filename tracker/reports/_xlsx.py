@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,6 +24,7 @@ from tracker.domain.spreadsheets import formula_safe
 from tracker.errors import BadInput
 from tracker.ledger.catalog import brand_by_id
 from tracker.ledger.tables import Campaign, Partner
+from tracker.reports._reader import Reader
 from tracker.reports._shape import PAYING, Column, Kind, Result, Row, Scope, model_titles, plain
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-_ABOUT, _REPORT, _DESCRIPTION, _BRAND, _FROM, _TO, _ZONE, _MODEL, _CAMPAIGN, _CHANNEL, _PARTNER, _ALL = (
+_ABOUT, _REPORT, _DESCRIPTION, _BRAND, _FROM, _TO, _ZONE, _MODEL, _CAMPAIGN, _CHANNEL, _PARTNER, _NETWORK, _ALL = (
     *("About", "Report", "Description", "Brand", "From", "To", "Time zone", "Model", "Campaign", "Channel", "Partner"),
-    "All",
+    *("Network", "All"),
 )
 _COLUMN, _MEANING, _KEY = "Column", "What it means", "Name in CSV and JSON"
 # What the second sheet says by itself; the rest is the report's own.
 SENTENCES = (
-    *(_ABOUT, _REPORT, _DESCRIPTION, _BRAND, _FROM, _TO, _ZONE, _MODEL, _CAMPAIGN, _CHANNEL, _PARTNER, _ALL),
+    *(_ABOUT, _REPORT, _DESCRIPTION, _BRAND, _FROM, _TO, _ZONE, _MODEL, _CAMPAIGN, _CHANNEL, _PARTNER, _NETWORK, _ALL),
     *(_COLUMN, _MEANING, _KEY),
 )
 
@@ -61,14 +62,6 @@ _LOOKS: dict[object, dict[str, Any]] = {
     Kind.DATE: {"num_format": _DAY},
     Kind.MOMENT: {"num_format": _MOMENT},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who reads: how a sentence and a word of a closed set are said to them. In English, as they are."""
-
-    say: Callable[[str], str] = str
-    word: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +227,7 @@ def _facts(result: Result, told: About, reader: Reader, remark: str) -> list[tup
         (_CAMPAIGN, told.campaign or say(_ALL)),
         (_CHANNEL, reader.word(scope.channel) if scope.channel else say(_ALL)),
         (_PARTNER, told.partner or say(_ALL)),
+        (_NETWORK, scope.network or say(_ALL)),
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -15,56 +14,17 @@ from babel import dates, numbers
 from flask import Flask, g, request
 from flask_babel import Babel, get_locale, gettext
 
-from tracker.domain.money import decimal_string
-from tracker.reports._shape import Column, Kind, Row, words
+from tracker.reports import _figures, _reader, _words
+from tracker.reports._reader import Reader
+from tracker.reports._shape import Column, Kind, Row
 from tracker.wiring import Wiring
 
-LANGUAGES = ("en", "fr")
-NOTHING = "–"
+LANGUAGES = _reader.LANGUAGES
+NOTHING = _figures.NOTHING
 _LONGEST_FRACTION = 5
 
-# Words of closed sets as a page shows them. Whatever is not here is shown as it is.
-WORDS = {
-    "influence": "Influence",
-    "affiliate": "Affiliate",
-    "unattributed": "Unattributed",
-    "other": "Other",
-    "total": "Total",
-    "creator": "Creator",
-    "media": "Media",
-    "coupon": "Coupon site",
-    "cashback": "Cashback",
-    "comparison": "Comparison",
-    "newsletter": "Newsletter",
-    "pending": "Pending",
-    "paid": "Paid",
-    "cancelled": "Cancelled",
-    "deleted": "Deleted",
-    "test": "Test",
-    "active": "Active",
-    "disabled": "Disabled",
-    "expired": "Expired",
-    "paying": "Paying model",
-    "click": "Click",
-    "click_id": "Click id",
-    "code": "Code",
-    "visitor": "Same visitor",
-    "customer": "Same customer",
-    "done": "Done",
-    "quarantined": "Quarantined",
-    "failed": "Failed",
-    "issued": "Issued",
-    "to_issue": "To issue",
-    "known": "Known",
-    "refused": "Refused",
-    "anomaly": "Anomaly",
-    "clicks_lost": "Clicks lost",
-    "pos": "Till",
-    "marketplace": "Marketplace",
-    "draft": "Draft by staff",
-    "deliveries_lost": "Deliveries lost",
-    **words(),
-}
+# Words of closed sets as a page shows them: new ones are added there.
+WORDS = _words.WORDS
 
 
 def register(app: Flask, wiring: Wiring) -> None:
@@ -72,7 +32,7 @@ def register(app: Flask, wiring: Wiring) -> None:
     folder = str(Path(__file__).parent.parent / "translations")
     Babel(app, default_translation_directories=folder, locale_selector=language)
     filters = (money, decimal_money, decimal_percent, percent, weight, integer, number, day, moment, clock, word, cell,
-               steps, age, size)  # fmt: skip
+               steps, age, size, growth)  # fmt: skip
     app.jinja_env.filters.update({function.__name__: function for function in filters})
     app.jinja_env.globals["language"] = language
 
@@ -82,6 +42,11 @@ def language() -> str:
     return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
 
 
+def reader() -> Reader:
+    """Whoever reads this page, as files are written for them."""
+    return _reader.reader_of(get_locale().language)
+
+
 def zone() -> ZoneInfo:
     """The time zone of the brand that the page is about."""
     return cast("ZoneInfo", g.get("zone", ZoneInfo("UTC")))
@@ -89,21 +54,17 @@ def zone() -> ZoneInfo:
 
 def money(amount: int | None, currency: str) -> str:
     """Minor units as an amount: 1050 EUR is €10.50 in English, 10,50 € in French."""
-    return NOTHING if amount is None else decimal_money(decimal_string(amount, currency), currency)
+    return _figures.money(amount, currency, get_locale())
 
 
 def decimal_money(amount: str, currency: str) -> str:
     """A plain decimal as an amount. No digit is dropped: what is exact is shown exactly."""
-    return numbers.format_currency(Decimal(amount), currency, locale=get_locale(), decimal_quantization=False)
+    return _figures.decimal_money(amount, currency, get_locale())
 
 
 def percent(value: Fraction | float | None) -> str:
     """A share of 1 in percent, one decimal."""
-    if value is None:
-        return NOTHING
-    tenths = round(Fraction(value) * 1000)
-    pattern = get_locale().percent_formats[None].pattern.replace("#,##0", "#,##0.0")
-    return numbers.format_percent(Decimal(tenths).scaleb(-3), pattern, locale=get_locale())
+    return _figures.percent(value, get_locale())
 
 
 def decimal_percent(rate: str) -> str:
@@ -118,28 +79,22 @@ def weight(share: str) -> str:
 
 def integer(value: int | None) -> str:
     """A count."""
-    return NOTHING if value is None else numbers.format_decimal(value, locale=get_locale())
+    return _figures.integer(value, get_locale())
 
 
 def number(value: Fraction | float | None) -> str:
     """An estimate, to one decimal."""
-    return NOTHING if value is None else numbers.format_decimal(round(float(value), 1), "#,##0.0", get_locale())
+    return _figures.number(value, get_locale())
 
 
 def day(value: date | str | None) -> str:
     """A day."""
-    if value is None:
-        return NOTHING
-    when = date.fromisoformat(value) if isinstance(value, str) else value
-    return dates.format_date(when, "medium", locale=get_locale())
+    return _figures.day(value, get_locale())
 
 
 def moment(value: datetime | str | None) -> str:
     """A time in the brand's zone, to the minute."""
-    if value is None:
-        return NOTHING
-    when = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return dates.format_datetime(when, "short", tzinfo=zone(), locale=get_locale())
+    return _figures.moment(value, get_locale(), zone())
 
 
 def clock(value: datetime | str | None) -> str:
@@ -155,6 +110,18 @@ def word(value: str | None) -> str:
     if not value:
         return ""
     return gettext(WORDS[value]) if value in WORDS else value.replace("_", " ")
+
+
+def growth(row: Row, column: Column, before: Column) -> str:
+    """By how much a figure changed, in percent of what it was; of a share, in points."""
+    now, was = Fraction(cast("Any", row[column.key])), Fraction(cast("Any", row[before.key]))
+    if column.kind is Kind.PERCENT:
+        tenths = numbers.format_decimal(round(float(now - was) * 100, 1), "+#,##0.0;-#,##0.0", locale=get_locale())
+        return str(gettext("%(points)s points", points=tenths))
+    if was == 0:
+        return ""
+    pattern = get_locale().percent_formats[None].pattern.replace("#,##0", "#,##0")
+    return numbers.format_percent(float((now - was) / abs(was)), f"+{pattern};-{pattern}", locale=get_locale())
 
 
 def steps(path: str) -> list[tuple[str, int]]:
@@ -181,22 +148,6 @@ def size(count: int | None) -> str:
     return f"{numbers.format_decimal(value, '#,##0.#', locale=get_locale())} {units[0]}"
 
 
-_SHOWN: dict[Kind, Callable[[Any], str]] = {
-    Kind.PERCENT: percent,
-    Kind.INTEGER: integer,
-    Kind.NUMBER: number,
-    Kind.DATE: day,
-    Kind.MOMENT: moment,
-    Kind.WORD: word,
-    Kind.LIST: ", ".join,
-}
-
-
 def cell(row: Row, column: Column) -> str:
     """The cell of `row` under `column` as text."""
-    value = row[column.key]
-    if value is None:
-        return NOTHING
-    if column.kind is Kind.MONEY:
-        return money(cast("int", value), cast("str", row["currency"]))
-    return _SHOWN.get(column.kind, str)(value)
+    return reader().cell(row, column, zone())

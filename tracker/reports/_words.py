@@ -1,0 +1,47 @@
+"""What the words of closed sets are called, in English; whatever is not here is shown as it is."""
+
+from __future__ import annotations
+
+from tracker.reports._shape import words
+
+WORDS = {
+    "influence": "Influence",
+    "affiliate": "Affiliate",
+    "unattributed": "Unattributed",
+    "other": "Other",
+    "total": "Total",
+    "creator": "Creator",
+    "media": "Media",
+    "coupon": "Coupon site",
+    "cashback": "Cashback",
+    "comparison": "Comparison",
+    "newsletter": "Newsletter",
+    "pending": "Pending",
+    "paid": "Paid",
+    "cancelled": "Cancelled",
+    "deleted": "Deleted",
+    "test": "Test",
+    "active": "Active",
+    "disabled": "Disabled",
+    "expired": "Expired",
+    "paying": "Paying model",
+    "click": "Click",
+    "click_id": "Click id",
+    "code": "Code",
+    "visitor": "Same visitor",
+    "customer": "Same customer",
+    "done": "Done",
+    "quarantined": "Quarantined",
+    "failed": "Failed",
+    "issued": "Issued",
+    "to_issue": "To issue",
+    "known": "Known",
+    "refused": "Refused",
+    "anomaly": "Anomaly",
+    "clicks_lost": "Clicks lost",
+    "pos": "Till",
+    "marketplace": "Marketplace",
+    "draft": "Draft by staff",
+    "deliveries_lost": "Deliveries lost",
+    **words(),
+}
