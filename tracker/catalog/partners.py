@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from tracker.catalog import Desk, tell_attribution
 from tracker.catalog.fields import (
+    Brief,
     ChannelField,
     Email,
     Followers,
@@ -15,6 +19,8 @@ from tracker.catalog.fields import (
     Name,
     Output,
     Page,
+    ShortText,
+    lower,
     omitted,
 )
 from tracker.domain.catalog import Channel, PartnerKind, default_channel
@@ -23,6 +29,19 @@ from tracker.ledger import catalog
 from tracker.ledger.due import mark_due_for_partner
 from tracker.ledger.links import bump_links_version
 from tracker.ledger.tables import Partner
+
+MOST_TAGS = 20
+
+
+def _tags(given: list[str]) -> list[str]:
+    if len(given) > MOST_TAGS:
+        raise ValueError(f"want up to {MOST_TAGS} tags")
+    return list(dict.fromkeys(given))
+
+
+LanguageField = Annotated[Literal["en", "fr"], BeforeValidator(lower)]
+Notes = Brief
+Tags = Annotated[list[ShortText], AfterValidator(_tags)]
 
 
 class NewPartner(Input):
@@ -33,6 +52,9 @@ class NewPartner(Input):
     channel: ChannelField | None = None
     followers: Followers | None = None
     email: Email | None = None
+    language: LanguageField | None = None
+    notes: Notes | None = None
+    tags: Tags = Field(default_factory=list)
 
 
 class PartnerChange(Input):
@@ -43,6 +65,9 @@ class PartnerChange(Input):
     channel: ChannelField = omitted()
     followers: Followers | None = None
     email: Email | None = None
+    language: LanguageField | None = None
+    notes: Notes | None = None
+    tags: Tags = omitted()
 
 
 class PartnerQuery(ListQuery):
@@ -53,7 +78,7 @@ class PartnerQuery(ListQuery):
 
 
 class PartnerView(Output):
-    """A partner."""
+    """A partner. Notes and tags (production, tone, style) are the brand's own: the partner never sees them."""
 
     id: str
     name: str
@@ -61,6 +86,9 @@ class PartnerView(Output):
     channel: Channel
     followers: int | None
     email: str | None
+    language: str | None
+    notes: str | None
+    tags: list[str]
     created_at: datetime
 
 
@@ -74,6 +102,9 @@ def add(desk: Desk, wanted: NewPartner) -> PartnerView:
         channel=wanted.channel or default_channel(wanted.kind),
         followers=wanted.followers,
         email=wanted.email,
+        language=wanted.language,
+        notes=wanted.notes,
+        tags=wanted.tags,
         created_at=desk.now,
     )
     desk.session.add(partner)
@@ -124,5 +155,8 @@ def _view(partner: Partner) -> PartnerView:
         channel=Channel(partner.channel),
         followers=partner.followers,
         email=partner.email,
+        language=partner.language,
+        notes=partner.notes,
+        tags=list(partner.tags or []),
         created_at=partner.created_at,
     )

@@ -24,9 +24,11 @@ from tracker.ledger.tables import (
     Commission,
     Cost,
     Decision,
+    Dispute,
     Goal,
     Holdout,
     Link,
+    Message,
     OrderRow,
     Partner,
     Payout,
@@ -40,7 +42,7 @@ from tracker.ledger.tables import (
 
 T = TypeVar(
     "T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Terms, Commission, Payout, Holdout, Snapshot, Cost,
-    Goal, Decision, Benchmark,
+    Goal, Decision, Benchmark, Dispute, Message,
 )  # fmt: skip
 
 LARGEST_PAGE = 1000

@@ -1,0 +1,201 @@
+"""What the ledger knows of one partner of one brand. Every question names both: no answer is about anybody else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, case, distinct, func, or_, select, union
+from sqlalchemy.orm import Session, aliased
+
+from tracker.domain.commissions import State
+from tracker.domain.orders import Status
+from tracker.ledger.database import among
+from tracker.ledger.tables import (
+    Click,
+    Code,
+    CodeOwner,
+    Commission,
+    CommissionStep,
+    Credit,
+    CreditSet,
+    Link,
+    LinkHour,
+    OrderClick,
+    OrderCode,
+    OrderRow,
+    Placement,
+    Touch,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What a partner is owed in one currency, minor units; `next_approval` is when the next hold ends."""
+
+    currency: str
+    pending: int
+    approved: int
+    paid: int
+    next_approval: datetime | None
+
+
+def clicks_since(session: Session, partner_id: str, moments: Sequence[datetime]) -> list[int]:
+    """Clicks of people on the partner's links since each of these moments."""
+    sums = [func.coalesce(func.sum(case((LinkHour.hour >= since, LinkHour.human), else_=0)), 0) for since in moments]
+    query = (
+        select(*sums)
+        .join(Link, Link.id == LinkHour.link_id)
+        .where(Link.partner_id == partner_id, LinkHour.hour >= min(moments))
+    )
+    return [int(count) for count in session.execute(query).one()]
+
+
+def clicks_of_links(session: Session, link_ids: Collection[str], since: datetime) -> dict[str, int]:
+    """Clicks of people on each of these links since then; a link without any is not in it."""
+    query = (
+        select(LinkHour.link_id, func.sum(LinkHour.human))
+        .where(among(session, LinkHour.link_id, link_ids), LinkHour.hour >= since)
+        .group_by(LinkHour.link_id)
+    )
+    return {link_id: int(count) for link_id, count in session.execute(query)} if link_ids else {}
+
+
+def sold_since(session: Session, brand_id: str, partner_id: str, first: date) -> Sequence[Row[str, int, int]]:
+    """By currency, the largest sum first: the paid orders that the partner has credit of, and the credit."""
+    credited = func.sum(Credit.amount).label("credited")
+    query = (
+        select(CreditSet.currency, func.count(distinct(Credit.order_id)).label("orders"), credited)
+        .join(CreditSet, CreditSet.id == Credit.set_id)
+        .join(OrderRow, OrderRow.id == Credit.order_id)
+        .where(Credit.brand_id == brand_id, Credit.partner_id == partner_id, CreditSet.paying, CreditSet.sealed)
+        .where(OrderRow.status == Status.PAID, OrderRow.test.is_(False), OrderRow.placed_day >= first)
+        .group_by(CreditSet.currency)
+        .order_by(credited.desc())
+    )
+    return session.execute(query).all()
+
+
+def money(session: Session, brand_id: str, partner_id: str) -> list[Money]:
+    """What the partner is owed and was paid, by currency."""
+    approved, paid = aliased(CommissionStep), aliased(CommissionStep)
+    sums = _sums_by_state(approved, paid)
+    held = case((and_(approved.at.is_(None), Commission.amount > 0), Commission.approves_at))
+    query = (
+        select(Commission.currency, *sums, func.min(held).label("next_approval"))
+        .outerjoin(approved, _step(approved, State.APPROVED))
+        .outerjoin(paid, _step(paid, State.PAID))
+        .where(Commission.brand_id == brand_id, Commission.partner_id == partner_id)
+        .group_by(Commission.currency)
+        .order_by(Commission.currency)
+    )
+    return [
+        Money(row.currency, int(row.pending), int(row.approved), int(row.paid), row.next_approval)
+        for row in session.execute(query)
+    ]
+
+
+def campaign_ids(session: Session, brand_id: str, partner_id: str) -> set[str]:
+    """The campaigns that the partner has a link, a code or a placement in."""
+    own = union(
+        select(Link.campaign_id).where(Link.brand_id == brand_id, Link.partner_id == partner_id),
+        select(Placement.campaign_id).where(Placement.brand_id == brand_id, Placement.partner_id == partner_id),
+        select(CodeOwner.campaign_id)
+        .join(Code, Code.id == CodeOwner.code_id)
+        .where(Code.brand_id == brand_id, CodeOwner.partner_id == partner_id),
+    )
+    return {campaign_id for campaign_id in session.execute(own).scalars() if campaign_id}
+
+
+def codes(session: Session, brand_id: str, partner_id: str) -> Sequence[Row[str, CodeOwner]]:
+    """The partner's codes and the periods in which they are or were his, the latest first."""
+    query = (
+        select(Code.text, CodeOwner)
+        .join(CodeOwner, CodeOwner.code_id == Code.id)
+        .where(Code.brand_id == brand_id, CodeOwner.partner_id == partner_id)
+        .order_by(CodeOwner.valid_from.desc(), Code.text)
+    )
+    return session.execute(query).all()
+
+
+def sales(session: Session, brand_id: str, partner_id: str, days: tuple[date, date]) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The orders of these days (both included) that the partner had a hand in, with what came of it; latest first.
+
+    A hand in it: a touchpoint of the journey, a commission, a code of his on it, a click on his link. Columns:
+    order_id, number, external_id, placed_at, status, test, currency, credit (None where none), rows, pending, approved
+    and paid, in minor units.
+    """
+    reckoned, credited = _reckoned(brand_id, partner_id).subquery(), _credited(brand_id, partner_id).subquery()
+    zero = [func.coalesce(reckoned.c[name], 0).label(name) for name in ("rows", "pending", "approved", "paid")]
+    query = (
+        select(
+            *(OrderRow.id.label("order_id"), OrderRow.number, OrderRow.external_id, OrderRow.placed_at),
+            *(OrderRow.status, OrderRow.test, OrderRow.currency, credited.c.credit, *zero),
+        )
+        .outerjoin(reckoned, and_(reckoned.c.order_id == OrderRow.id, reckoned.c.currency == OrderRow.currency))
+        .outerjoin(credited, credited.c.order_id == OrderRow.id)
+        .where(OrderRow.brand_id == brand_id, OrderRow.placed_day.between(*days), OrderRow.status.is_not(None))
+        .where(OrderRow.id.in_(_concerned(brand_id, partner_id, days)))
+        .order_by(OrderRow.placed_at.desc(), OrderRow.id.desc())
+    )
+    return session.execute(query).all()
+
+
+def _concerned(brand_id: str, partner_id: str, days: tuple[date, date]) -> Any:
+    of_days = (OrderRow.brand_id == brand_id, OrderRow.placed_day.between(*days))
+    covers = and_(
+        CodeOwner.valid_from <= OrderRow.placed_at,
+        or_(CodeOwner.valid_to.is_(None), CodeOwner.valid_to > OrderRow.placed_at),
+    )
+    return union(
+        select(Touch.order_id).where(Touch.brand_id == brand_id, Touch.partner_id == partner_id),
+        select(Commission.order_id).where(Commission.brand_id == brand_id, Commission.partner_id == partner_id),
+        select(OrderCode.order_id)
+        .join(OrderRow, OrderRow.id == OrderCode.order_id)
+        .join(Code, and_(Code.brand_id == OrderCode.brand_id, Code.normal == OrderCode.normal))
+        .join(CodeOwner, and_(CodeOwner.code_id == Code.id, covers))
+        .where(CodeOwner.partner_id == partner_id, *of_days),
+        select(OrderClick.order_id)
+        .join(OrderRow, OrderRow.id == OrderClick.order_id)
+        .join(Click, Click.id == OrderClick.click_id)
+        .join(Link, Link.id == Click.link_id)
+        .where(Link.partner_id == partner_id, *of_days),
+    )
+
+
+def _reckoned(brand_id: str, partner_id: str) -> Select[*tuple[Any, ...]]:
+    approved, paid = aliased(CommissionStep), aliased(CommissionStep)
+    return (
+        select(Commission.order_id, Commission.currency, func.count().label("rows"), *_sums_by_state(approved, paid))
+        .outerjoin(approved, _step(approved, State.APPROVED))
+        .outerjoin(paid, _step(paid, State.PAID))
+        .where(Commission.brand_id == brand_id, Commission.partner_id == partner_id)
+        .group_by(Commission.order_id, Commission.currency)
+    )
+
+
+def _credited(brand_id: str, partner_id: str) -> Select[str, int]:
+    return (
+        select(Credit.order_id, func.sum(Credit.amount).label("credit"))
+        .join(CreditSet, CreditSet.id == Credit.set_id)
+        .where(Credit.brand_id == brand_id, Credit.partner_id == partner_id, CreditSet.paying, CreditSet.sealed)
+        .group_by(Credit.order_id)
+    )
+
+
+def _sums_by_state(approved: type[CommissionStep], paid: type[CommissionStep]) -> tuple[ColumnElement[int], ...]:
+    return (
+        _sum(and_(approved.at.is_(None), paid.at.is_(None))).label("pending"),
+        _sum(and_(approved.at.is_not(None), paid.at.is_(None))).label("approved"),
+        _sum(paid.at.is_not(None)).label("paid"),
+    )
+
+
+def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, Commission.amount), else_=0)), 0)
+
+
+def _step(step: type[CommissionStep], state: State) -> ColumnElement[bool]:
+    return and_(step.commission_id == Commission.id, step.state == state.value)
