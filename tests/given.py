@@ -43,6 +43,7 @@ from tracker.ledger.tables import (
     OrderCode,
     OrderRow,
     Partner,
+    Placement,
     RuleSet,
     Shop,
     TrackingHost,
@@ -97,6 +98,16 @@ class World:
         self._insert(Link, id=link_id, brand_id=self.brand, host=self.host, slug=link_id[:8], channel=channel,
                      landing_url="https://shop.example/", partner_id=partner_id, created_at=BIRTH)  # fmt: skip
         return link_id
+
+    def place(self, link_id: str, network: str, format_: str = "video") -> str:
+        """A placement that the link stands on; the id."""
+        placement = self._id("placement")
+        with self.ledger.writing() as session:
+            link = session.get_one(Link, link_id)
+            _add(session, Placement, id=placement, brand_id=self.brand, partner_id=link.partner_id, network=network,
+                 format=format_, published_at=before(days=20), created_at=BIRTH)  # fmt: skip
+            link.placement_id = placement
+        return placement
 
     def code(
         self,

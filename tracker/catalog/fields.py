@@ -107,7 +107,20 @@ def lower(value: object) -> object:
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
+Mention = Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(_printable)]
+Message = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_printable)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=40, to_lower=True), AfterValidator(_printable)]
+
+
+def _lines(text: str) -> str:
+    text = text.replace("\r\n", "\n")
+    if not all(character.isprintable() or character in "\n\t" for character in text):
+        raise ValueError("want text without control characters")
+    return text
+
+
+# What people read, in several lines.
+Brief = Annotated[str, StringConstraints(min_length=1, max_length=10_000), AfterValidator(_lines)]
 
 
 def _email(text: str) -> str:
@@ -148,6 +161,7 @@ PartnerReference = Annotated[Reference, _reference("partner")]
 PartnerFilter = Annotated[Reference | None, _reference("partner")]
 CampaignReference = Annotated[Reference | None, _reference("campaign")]
 PlacementReference = Annotated[Reference | None, _reference("placement")]
+NetworkFilter = Annotated[str | None, StringConstraints(max_length=40, strip_whitespace=True)]
 ShopFilter = Annotated[Reference | None, _reference("shop")]
 
 

@@ -18,7 +18,7 @@ from tracker.domain.money import decimal_string
 from tracker.domain.receipts import explained, for_partner
 from tracker.errors import BadInput, NotFound
 from tracker.ledger import seals
-from tracker.ledger.tables import Credit, CreditSet, OrderCode, OrderRow, Receipt
+from tracker.ledger.tables import Credit, CreditSet, OrderCode, OrderRow, Placement, Receipt
 from tracker.ledger.types import Id, Moment
 from tracker.reports._shape import PAYING, Row
 
@@ -37,6 +37,7 @@ class OrderFilter:
     partner_id: str | None = None
     channel: str | None = None
     campaign_id: str | None = None
+    network: str | None = None
     code: str | None = None
     attributed: bool | None = None
     test: bool | None = None
@@ -190,7 +191,9 @@ def _earning(where: OrderFilter) -> list[ColumnElement[bool]]:
         (Credit.channel, where.channel),
         (Credit.campaign_id, where.campaign_id),
     )
-    return [column == value for column, value in wanted if value]
+    there = select(Placement.id).where(Placement.network == where.network, Placement.brand_id == Credit.brand_id)
+    on_network = [Credit.placement_id.in_(there)] if where.network else []
+    return [column == value for column, value in wanted if value] + on_network
 
 
 def _credited(model: str | None, earning: list[ColumnElement[bool]]) -> ColumnElement[bool]:

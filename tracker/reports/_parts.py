@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.orders import Status
 from tracker.errors import NotFound
-from tracker.ledger.tables import Brand, Credit, CreditSet, Link, LinkDay, LinkHour, OrderRow, Partner, Touch
+from tracker.ledger.tables import Brand, Credit, CreditSet, Link, LinkDay, LinkHour, OrderRow, Partner, Placement, Touch
 from tracker.reports._orders import of_model
 from tracker.reports._shape import Scope, span, zone_of
 
@@ -96,12 +96,20 @@ def kept_by(scope: Scope, table: type[Credit] | type[Touch]) -> list[Condition]:
         (table.channel, scope.channel),
         (table.partner_id, scope.partner_id),
     )
-    return [column == value for column, value in wanted if value]
+    return [column == value for column, value in wanted if value] + _on_network(scope, table.placement_id)
+
+
+def _on_network(scope: Scope, placement_id: By) -> list[Condition]:
+    """The scope's filter by network: what belongs to a placement there."""
+    if not scope.network:
+        return []
+    there = select(Placement.id).where(Placement.brand_id == scope.brand_id, Placement.network == scope.network)
+    return [placement_id.in_(there)]
 
 
 def is_filtered(scope: Scope) -> bool:
     """Whether the scope keeps only a part of the credits."""
-    return any((scope.campaign_id, scope.channel, scope.partner_id))
+    return any((scope.campaign_id, scope.channel, scope.partner_id, scope.network))
 
 
 def totals(session: Session, scope: Scope, status: Status = Status.PAID) -> dict[str, Total]:
@@ -219,7 +227,7 @@ def links_of(scope: Scope) -> list[Condition]:
         (LINK_CHANNEL, scope.channel),
         (Link.partner_id, scope.partner_id),
     )
-    return [column == value for column, value in wanted if value]
+    return [column == value for column, value in wanted if value] + _on_network(scope, Link.placement_id)
 
 
 def brand_currency(session: Session, brand_id: str) -> str:

@@ -14,14 +14,17 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from tracker.domain.catalog import Format
+from tracker.domain.catalog import Format, PartnerKind
+from tracker.domain.costs import Kind as CostKind
 from tracker.domain.engagement import Counters, Kind
-from tracker.domain.tiers import TITLES, Tier, tier_of
+from tracker.domain.rankings import Converted
+from tracker.domain.tiers import TITLES, Tier, place_of, tier_of
 from tracker.ledger import snapshots
 from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Credit, Link, Partner, Placement
 from tracker.reports._parts import Clicks, Credited, Key, brand_currency, clicks, credited, in_order
 from tracker.reports._shape import Scope, span, zone_of
 
+OWN = PartnerKind.OWN.value
 HOLLOW, NOT_HOLLOW, TOO_FEW = "hollow", "not_hollow", "too_few"
 
 FORMATS = {
@@ -34,11 +37,18 @@ FORMATS = {
 }
 # What formats and tiers are called.
 WORDS: dict[str, str] = {str(word): said for words in (FORMATS, TITLES) for word, said in words.items()}
+TIER_HELP = (
+    "By the partner's followers: nano, micro from 10 000, macro from 100 000, mega. The brand's own accounts stand by"
+    " themselves, to be compared with."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A placement and its figures. `costs` are its own, by currency; `clicks` is None where it has no link."""
+    """A placement and its figures. `clicks` is None where it has no link.
+
+    `costs` are its own, by currency, and `media` the paid amplification among them.
+    """
 
     placement: Placement
     partner: Partner
@@ -49,6 +59,18 @@ class Placed:
     tracked: bool
     credited: dict[str, Credited]
     costs: dict[str, int]
+    media: dict[str, int]
+
+    @property
+    def standing(self) -> str | None:
+        """The tier it is compared in; the brand's own accounts stand by themselves, to be compared with."""
+        return OWN if self.partner.kind == OWN else self.tier
+
+    @property
+    def converted(self) -> Converted | None:
+        """Its orders through links and the clicks on them; None where it has no link."""
+        orders = sum(sold.link_orders for sold in self.credited.values())
+        return None if self.clicks is None else Converted(orders, self.clicks)
 
     @property
     def tier(self) -> Tier | None:
@@ -108,17 +130,25 @@ def _measured(placed: Placed, currency: str) -> tuple[int, int] | None:
     return None if sold is None or engagement is None else (engagement, sold.revenue)
 
 
+def place_of_standing(standing: str | None) -> int:
+    """Where it stands in a list: the smallest tier first, the brand's own accounts after the largest, unknown last."""
+    if standing is None or standing == OWN:
+        return place_of(None) + (standing is None)
+    return place_of(Tier(standing))
+
+
 def placements(session: Session, scope: Scope) -> Placements:
     """The placements of a scope: its filters keep placements of a campaign, a partner or a partner's channel.
 
     Counters are of the last snapshot of the scope's days, clicks and credits of the days, costs up to the last one.
     """
-    everywhere = replace(scope, campaign_id=None, channel=None, partner_id=None)
+    everywhere = replace(scope, campaign_id=None, channel=None, partner_id=None, network=None)
     start, end = span(scope, zone_of(session, scope.brand_id))
     last = snapshots.latest(session, scope.brand_id, start, end)
     clicked, linked = clicks(session, everywhere, Link.placement_id), _linked(session, scope.brand_id)
     sold = _by_placement(credited(session, everywhere, Credit.placement_id))
     spent, coded = _costs(session, scope), _coded(session, scope.brand_id)
+    boosted = _costs(session, scope, CostKind.AMPLIFICATION)
     everyone = []
     for placement, partner, campaign in session.execute(_query(scope, end)):
         row_id = placement.id
@@ -134,6 +164,7 @@ def placements(session: Session, scope: Scope) -> Placements:
                 tracked=row_id in linked or row_id in coded,
                 credited=sold.get(row_id, {}),
                 costs=spent.get(row_id, {}),
+                media=boosted.get(row_id, {}),
             )
         )
     kept = [placed for placed in everyone if _is_kept(placed, scope)]
@@ -152,6 +183,7 @@ def _is_kept(placed: Placed, scope: Scope) -> bool:
         scope.campaign_id in (None, placed.placement.campaign_id)
         and scope.partner_id in (None, placed.partner.id)
         and scope.channel in (None, placed.partner.channel)
+        and scope.network in (None, placed.placement.network)
     )
 
 
@@ -184,12 +216,16 @@ def _coded(session: Session, brand_id: str) -> set[str]:
     return {found for found in session.execute(query).scalars() if found}
 
 
-def _costs(session: Session, scope: Scope) -> dict[str, dict[str, int]]:
-    """What each placement cost itself up to the last day, by currency; withdrawn costs are left out."""
+def _costs(session: Session, scope: Scope, *kinds: CostKind) -> dict[str, dict[str, int]]:
+    """What each placement cost itself up to the last day, by currency; withdrawn costs are left out.
+
+    Costs of these kinds alone, if any is named.
+    """
     query = (
         select(Cost.placement_id, Cost.currency, func.sum(Cost.amount))
         .where(Cost.brand_id == scope.brand_id, Cost.placement_id.is_not(None))
         .where(Cost.withdrawn_at.is_(None), Cost.spent_on <= scope.end)
+        .where(*([Cost.kind.in_(kinds)] if kinds else []))
         .group_by(Cost.placement_id, Cost.currency)
     )
     found: dict[str, dict[str, int]] = defaultdict(dict)

@@ -116,7 +116,7 @@ def _revenue(session: Session, scope: Scope, brand: Brand, spent: Iterable[Cost]
     """The credited net revenue by which costs are divided; it is only asked where one is."""
     if not any(cost.spread is Spread.REVENUE for cost in spent):
         return {}
-    whole = replace(scope, campaign_id=None, channel=None, partner_id=None)
+    whole = replace(scope, campaign_id=None, channel=None, partner_id=None, network=None)
     found: dict[Key, Credited] = credited(session, whole, _pair(Credit.campaign_id, Credit.partner_id))
     return {_cell(key): figures.revenue for (key, currency), figures in found.items() if currency == brand.currency}
 

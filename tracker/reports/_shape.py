@@ -11,7 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -33,6 +33,8 @@ from tracker.ledger.tables import Brand
 PAYING = "paying"
 
 DEFAULT_DAYS = 30
+FILTERS = ("model", "channel", "partner", "campaign", "network")
+_LONGEST_NETWORK = 40
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Row = dict[str, object]
@@ -68,7 +70,7 @@ class Scope:
     """What a report is asked about. `start` and `end` are days of the brand's time zone, both included.
 
     `model` is a model's name or PAYING. The optional filters keep the credits, touches and clicks of one campaign,
-    channel or partner.
+    channel or partner, or what belongs to placements on one network.
     """
 
     brand_id: str
@@ -78,6 +80,7 @@ class Scope:
     campaign_id: str | None = None
     channel: str | None = None
     partner_id: str | None = None
+    network: str | None = None
 
 
 class Report(Protocol):
@@ -85,7 +88,8 @@ class Report(Protocol):
 
     It may also have GROUP (the heading under which menus list it), RANK (its place there), CHART (the macro of
     templates/_macros.html that draws it), EMPTY (what a page says where there are no rows, in English) and WORDS (what
-    its own words of a closed set are called, in English).
+    its own words of a closed set are called, in English), FILTERS (which filters of a scope it heeds; all where it does
+    not say) and COMPARES (False where its rows are of single days or orders, which no earlier period has).
     """
 
     TITLE: str
@@ -108,6 +112,7 @@ class Result:
     scope: Scope
     chart: str = ""
     empty: str = ""
+    then: Scope | None = None  # the earlier period that it stands beside
 
 
 def reports() -> dict[str, Report]:
@@ -124,6 +129,24 @@ def in_menu_order() -> dict[str, Report]:
 def group_of(report: Report) -> str:
     """The heading under which menus list a report, in English."""
     return str(getattr(report, "GROUP", "Performance"))
+
+
+def filters_of(report: Report) -> tuple[str, ...]:
+    """The filters of a scope that a report heeds, besides the days."""
+    return tuple(getattr(report, "FILTERS", FILTERS))
+
+
+def heard(report: Report, scope: Scope) -> Scope:
+    """The scope without the filters that the report does not heed: what it is about is what it says it is about."""
+    heeded = filters_of(report)
+    return replace(
+        scope,
+        model=scope.model if "model" in heeded else PAYING,
+        channel=scope.channel if "channel" in heeded else None,
+        partner_id=scope.partner_id if "partner" in heeded else None,
+        campaign_id=scope.campaign_id if "campaign" in heeded else None,
+        network=scope.network if "network" in heeded else None,
+    )
 
 
 def words() -> dict[str, str]:
@@ -147,12 +170,13 @@ def run(session: Session, name: str, scope: Scope) -> Result:
     report = reports().get(name)
     if report is None:
         raise NotFound(f"no report is called {name!r}; there are {', '.join(reports())}")
+    scope = heard(report, scope)
     rows, chart, empty = report.rows(session, scope), getattr(report, "CHART", ""), getattr(report, "EMPTY", "")
     return Result(name, report.TITLE, report.DESCRIPTION, report.COLUMNS, rows, scope, chart, empty)
 
 
 def scope_from(session: Session, brand_id: str, asked: Mapping[str, str], now: datetime) -> Scope:
-    """The scope of a query string or a command line: `from`, `to`, `model`, `campaign`, `channel`, `partner`.
+    """The scope of a query string or a command line: `from`, `to`, `model` and the other FILTERS.
 
     Empty means not asked; without dates it is the thirty days that end today in the brand's time zone. Raises BadInput
     with the name of the value that will not do, and NotFound for an unknown brand.
@@ -170,6 +194,7 @@ def scope_from(session: Session, brand_id: str, asked: Mapping[str, str], now: d
         campaign_id=_id(asked, "campaign"),
         channel=_channel(asked.get("channel")),
         partner_id=_id(asked, "partner"),
+        network=(asked.get("network") or "").strip()[:_LONGEST_NETWORK] or None,
     )
 
 
@@ -242,6 +267,7 @@ def as_json(result: Result) -> dict[str, object]:
         "campaign": scope.campaign_id,
         "channel": scope.channel,
         "partner": scope.partner_id,
+        "network": scope.network,
         "columns": [{"key": column.key, "title": column.title, "kind": str(column.kind)} for column in result.columns],
         "rows": [{column.key: plain(row, column) for column in result.columns} for row in result.rows],
     }

@@ -16,6 +16,7 @@ from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 23
 GROUP = "Influence × affiliation"
+FILTERS = ("channel", "partner", "campaign", "network")
 TITLE = "Assists"
 DESCRIPTION = "In how many orders each partner had a hand, and where. Last click does not see who opens sales."
 EMPTY = "No order has a journey with a partner in it."

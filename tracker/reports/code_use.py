@@ -18,6 +18,7 @@ from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 51
 GROUP = "Influence × affiliation"
+FILTERS = ("channel", "partner", "campaign", "network")
 TITLE = "Codes without clicks, and leaks"
 DESCRIPTION = (
     "How often each partner's code was used, how often without any click of the partner before, and how often right "

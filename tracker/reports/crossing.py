@@ -17,6 +17,7 @@ from tracker.reports._shape import Column, Kind, Row, Scope
 RANK = 21
 GROUP = "Influence × affiliation"
 CHART = "matrix"
+FILTERS = ("channel", "partner", "campaign", "network")
 TITLE = "Who opens, who closes"
 DESCRIPTION = "Orders by the channel that shoppers met first and the one that came last before they bought."
 NOBODY = "no_touchpoint"

@@ -17,6 +17,7 @@ from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
 RANK = 70
 GROUP = "Performance"
 CHART = "day_chart"
+COMPARES = False
 TITLE = "Days"
 DESCRIPTION = "Revenue, orders and clicks of each day, in the brand's time zone."
 COLUMNS = (

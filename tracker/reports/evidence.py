@@ -16,6 +16,7 @@ from tracker.reports._shape import Column, Kind, Row, Scope
 RANK = 26
 GROUP = "Influence × affiliation"
 CHART = "ladder"
+FILTERS = ("channel", "partner", "campaign", "network")
 TITLE = "Evidence"
 DESCRIPTION = (
     "By what paid orders are tied to partners. Estimates stand apart, in the report Estimated lift: they are in no "

@@ -20,6 +20,8 @@ from tracker.reports._shape import Column, Kind, Row, Scope, zone_of
 
 RANK = 81
 GROUP = "Proof"
+FILTERS = ("campaign",)
+COMPARES = False
 TITLE = "Incrementality"
 DESCRIPTION = (
     "Campaigns that left regions or days out on purpose: all paid orders, whoever is credited, where they ran against "

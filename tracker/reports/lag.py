@@ -18,6 +18,7 @@ from tracker.reports._shape import Column, Kind, Row, Scope
 RANK = 24
 GROUP = "Influence × affiliation"
 CHART = "ladder"
+FILTERS = ("channel", "partner", "campaign", "network")
 TITLE = "Time to the order"
 DESCRIPTION = (
     "Time from a shopper's first click on an influencer's link to the order. With the filter on affiliates, from the "

@@ -22,6 +22,8 @@ from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
 
 RANK = 80
 GROUP = "Proof"
+FILTERS = ("channel", "partner", "campaign")
+COMPARES = False
 TITLE = "Estimated lift"
 DESCRIPTION = (
     "Orders that nobody is credited with, in the three days after a placement was published, against the same weekdays "

@@ -16,6 +16,7 @@ from tracker.reports._shape import PAYING, Column, Kind, Row, Scope
 
 RANK = 60
 GROUP = "Performance"
+FILTERS = ("channel", "partner", "campaign", "network")
 TITLE = "Under every model"
 DESCRIPTION = "The same orders under every model, and what each partner gains or loses against the one that pays."
 

@@ -20,6 +20,7 @@ from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 22
 GROUP = "Influence × affiliation"
+FILTERS = ("model", "partner", "campaign")
 TITLE = "Sales opened for affiliates"
 DESCRIPTION = (
     "Sales of affiliates, closed by them or credited to them, that began with an influencer: who opened them for whom."

@@ -13,6 +13,7 @@ from tracker.reports._parts import Condition, is_filtered, kept_by
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 80
+COMPARES = False
 TITLE = "Orders"
 DESCRIPTION = "Every order of the period, attributed or not, with who is credited."
 COLUMNS = (

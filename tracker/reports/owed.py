@@ -18,6 +18,7 @@ from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
 
 RANK = 35
 GROUP = "Money"
+FILTERS = ("channel", "partner", "campaign")
 TITLE = "What is owed"
 DESCRIPTION = "What partners are owed as of the end of the last day, whenever the orders were placed."
 EMPTY = "A commission is owed once an order is paid, a partner is credited and terms say the pay."

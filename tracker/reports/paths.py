@@ -17,6 +17,7 @@ from tracker.ledger.paths import Answer, Path, answer, ask
 from tracker.ledger.tables import Click
 from tracker.reports._shape import Column, Kind, Row, Scope
 
+FILTERS = ("channel", "partner", "campaign")
 TITLE = "Paths"
 DESCRIPTION = (
     "The most frequent journeys by channel, and the most valuable ones, journeys without an order included. "

@@ -15,6 +15,7 @@ from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 43
 GROUP = "Performance"
+FILTERS = ("channel", "partner", "campaign")
 TITLE = "Portfolio"
 DESCRIPTION = "The partners of each campaign by tier, and whether they are still few enough to follow one by one."
 EMPTY = "Give links, codes or placements a campaign, and say how many follow each partner."

@@ -18,6 +18,7 @@ from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 5
 GROUP = "Money"
+FILTERS = ("model", "channel", "partner", "campaign")
 TITLE = "What came back"
 DESCRIPTION = (
     "All that was spent in these days against the net revenue of the orders placed in them. ROI = (net revenue − spent)"
@@ -66,6 +67,14 @@ COLUMNS = (
     Column("standing", "Standing", Kind.WORD, "Below the target, exactly on it (reached) or above it (exceptional)."),
     Column("missing", "Still missing", Kind.MONEY, "The net revenue still missing to the target."),
     Column("roi", "ROI", Kind.PERCENT, "(Net revenue − spent) / spent."),
+    Column("media", "Amplification", Kind.MONEY, "Paid media among what was spent."),
+    Column(
+        "roi_without",
+        "ROI, without amplification",
+        Kind.PERCENT,
+        "(Net revenue − other spending) / other spending. Net revenue stays whole, as nobody knows which orders"
+        " amplification brought: the true figure is lower.",
+    ),
     Column("profit", "Profit", Kind.MONEY, "Margin × net revenue − spent, where a margin is given."),
     Column("break_even", "Break-even", Kind.NUMBER, "The return at which nothing is lost: 1 / margin."),
     Column("cpa", "CPA", Kind.MONEY, "Spent / orders."),
@@ -162,6 +171,8 @@ def _figures(books: Books, spent: Spent, earned: dict[Key, Credited], subject: s
         "revenue": back.revenue,
         "orders": back.orders,
         "new_customers": back.new_orders,
+        "media": spent.media,
+        "roi_without": _without(back.revenue, spent),
         **_return(back.revenue, spent.total, target, Fraction(margin) if margin else None),
         **_each(back, spent),
         "foreign_costs": len(spent.foreign),
@@ -180,6 +191,10 @@ def _return(revenue: int, spent: int, target: Fraction, margin: Fraction | None)
         "profit": metrics.whole_units(metrics.profit(revenue, spent, margin)),
         "break_even": metrics.break_even_ratio(margin),
     }
+
+
+def _without(revenue: int, spent: Spent) -> Fraction | None:
+    return metrics.return_without_media(revenue, spent.total, spent.media) if spent.media else None
 
 
 def _each(back: Credited, spent: Spent) -> Row:

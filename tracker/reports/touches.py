@@ -14,6 +14,7 @@ from tracker.reports._shape import Column, Kind, Row, Scope
 RANK = 25
 GROUP = "Influence × affiliation"
 CHART = "ladder"
+FILTERS = ("channel", "partner", "campaign", "network")
 TITLE = "Touchpoints before the order"
 DESCRIPTION = "How many clicks and codes of partners led to an order. Orders without any are left out."
 _MOST = 7

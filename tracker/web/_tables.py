@@ -1,7 +1,7 @@
 """How a page lays out a report's columns: what belongs to one figure stands in its cell, what says nothing is left out.
 
-An estimate has its interval beside it and a figure what it changed by; a currency that is everywhere the same is
-already said by the amounts. JSON and CSV keep every column apart.
+An estimate and a rate have their interval beside them and a figure what it changed by; a currency that is everywhere
+the same is already said by the amounts. JSON and CSV keep every column apart.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tracker.reports._compare import BEFORE
 from tracker.reports._shape import Column, Kind, Row
 
 _ESTIMATE, _CHANGE = "lift", "_change"
@@ -22,6 +23,12 @@ class Place:
     change: Column | None = None
     low: Column | None = None
     high: Column | None = None
+    before: Column | None = None
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether it holds estimates. A rate that was tracked has an interval too, and is none."""
+        return self.low is not None and self.column.key.endswith(_ESTIMATE)
 
 
 def laid_out(columns: Sequence[Column], rows: Sequence[Row]) -> list[Place]:
@@ -30,18 +37,17 @@ def laid_out(columns: Sequence[Column], rows: Sequence[Row]) -> list[Place]:
     if len({row.get("currency") for row in rows}) == 1:
         by_key.pop("currency", None)
     places = [_place(column, by_key) for column in by_key.values()]
-    beside = {one for place in places for one in (place.change, place.low, place.high)}
+    beside = {one for place in places for one in (place.change, place.low, place.high, place.before)}
     return [place for place in places if place.column not in beside]
 
 
 def is_estimated(columns: Sequence[Column]) -> bool:
-    """Whether a report estimates: what is estimated has an interval."""
-    return any(_place(column, {one.key: one for one in columns}).low for column in columns)
+    """Whether a report estimates."""
+    by_key = {column.key: column for column in columns}
+    return any(_place(column, by_key).is_estimated for column in columns)
 
 
 def _place(column: Column, by_key: dict[str, Column]) -> Place:
-    low = high = None
-    if column.key.endswith(_ESTIMATE):
-        stem = column.key.removesuffix(_ESTIMATE)
-        low, high = by_key.get(f"{stem}low"), by_key.get(f"{stem}high")
-    return Place(column, by_key.get(column.key + _CHANGE), low, high)
+    stem = column.key.removesuffix(_ESTIMATE) if column.key.endswith(_ESTIMATE) else f"{column.key}_"
+    low, high = by_key.get(f"{stem}low"), by_key.get(f"{stem}high")
+    return Place(column, by_key.get(column.key + _CHANGE), low, high, by_key.get(column.key + BEFORE))

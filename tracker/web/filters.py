@@ -11,7 +11,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from babel import dates, numbers
-from flask import Flask, g, request
+from flask import Flask, g, request, session
 from flask_babel import Babel, get_locale, gettext
 
 from tracker.reports import _figures, _reader, _words
@@ -38,7 +38,11 @@ def register(app: Flask, wiring: Wiring) -> None:
 
 
 def language() -> str:
-    """The reader's language among ours."""
+    """The reader's language among ours: their account's, or what they asked for here, or their browser's."""
+    person = g.get("person")
+    for chosen in (person.language if person else None, request.args.get("lang"), session.get("lang")):
+        if chosen in LANGUAGES:
+            return str(chosen)
     return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -24,18 +24,19 @@ from tracker.domain.catalog import Channel
 from tracker.domain.orders import Status
 from tracker.domain.roles import Right
 from tracker.errors import BadInput, NotFound, Unavailable
-from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Shop
-from tracker.reports import _shape, _xlsx, returns
+from tracker.ledger.accounts import Person
+from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Placement, Shop
+from tracker.reports import _compare, _pdf, _shape, _xlsx, returns
 from tracker.reports._orders import OrderFilter, orders_page, receipt
 from tracker.reports._shape import Kind, Result, Row, Scope
 from tracker.web import _tables, auth, charts, filters, guard, health
 from tracker.wiring import Wiring
 
 _PACKAGE = Path(__file__).parent.parent
-_KEPT = ("brand", "from", "to", "model")  # what a link from page to page carries on
+_KEPT = ("brand", "from", "to", "model", "compare")  # what a link from page to page carries on
 _ORDERS_A_PAGE = 50
 OVERVIEW, TERMS, PAYOUTS, ORDERS, RULES, SYSTEM = "Overview", "Terms", "Payouts", "Orders", "Rules", "System"
-ESTIMATES = "Models compared"
+ESTIMATES, PEOPLE = "Models compared", "People"
 CROSSING, PERFORMANCE, PROOF, MONEY = "Influence × affiliation", "Performance", "Proof", "Money"
 _CONNECT, _PROMOTE, _SHARE, _TRY = (
     "Connect a shop: its orders come by webhook.",
@@ -46,6 +47,7 @@ _CONNECT, _PROMOTE, _SHARE, _TRY = (
 SENTENCES = (
     OVERVIEW,
     ESTIMATES,
+    PEOPLE,
     TERMS,
     PAYOUTS,
     ORDERS,
@@ -105,7 +107,9 @@ def _add_reports(blueprint: Blueprint, wiring: Wiring) -> None:
                 return _welcome(session)
             result = view.run(session, name)
             names = Names.of(session, view.brand.id)
-        return render_template("report.html", view=view, result=result, names=names)
+        found = _shape.reports()[name]
+        heeded, compares = _shape.filters_of(found), getattr(found, "COMPARES", True)
+        return render_template("report.html", view=view, result=result, names=names, heeded=heeded, compares=compares)
 
     @blueprint.get("/reports/<name>.csv")
     def report_csv(name: str) -> ResponseReturnValue:
@@ -122,6 +126,15 @@ def _add_reports(blueprint: Blueprint, wiring: Wiring) -> None:
             if view is None:
                 raise NotFound("there is no brand yet")
             return _workbook(view.run(session, name), _xlsx.about(session, view.scope))
+
+    @blueprint.get("/reports/<name>.pdf")
+    def report_pdf(name: str) -> ResponseReturnValue:
+        with wiring.sessions() as session:
+            view = View.of_request(session, wiring)
+            if view is None:
+                raise NotFound("there is no brand yet")
+            result, told = view.run(session, name), _xlsx.about(session, view.scope)
+        return _paper(result, told, wiring.clock.now())
 
 
 def _add_orders(blueprint: Blueprint, wiring: Wiring) -> None:
@@ -175,6 +188,7 @@ class View:
     brands: Sequence[Brand]
     scope: Scope
     today: date
+    compare: str | None = None  # beside which earlier period, one of `_compare.HOW`
 
     @classmethod
     def of_request(cls, session: Session, wiring: Wiring) -> View | None:
@@ -191,12 +205,12 @@ class View:
         now = wiring.clock.now()
         scope = _shape.scope_from(session, brand.id, request.args, now)
         g.zone = _shape.zone_of(session, brand.id)
-        g.view = view = cls(brand, brands, scope, now.astimezone(g.zone).date())
+        g.view = view = cls(brand, brands, scope, now.astimezone(g.zone).date(), _compared())
         return view
 
     def run(self, session: Session, name: str) -> Result:
         """A report over the scope."""
-        return _shape.run(session, name, self.scope)
+        return _compare.run(session, name, self.scope, self.compare)
 
     def last(self, days: int) -> str:
         """This page over the `days` that end today."""
@@ -217,6 +231,8 @@ class View:
             "campaign": self.scope.campaign_id,
             "channel": self.scope.channel,
             "partner": self.scope.partner_id,
+            "network": self.scope.network,
+            "compare": self.compare,
         }
         return {name: value for name, value in {**state, **changes}.items() if value}
 
@@ -229,6 +245,7 @@ class Names:
     shops: Mapping[str, str]
     links: Mapping[str, str]
     campaigns: Mapping[str, str]
+    networks: Mapping[str, str]
 
     @classmethod
     def of(cls, session: Session, brand_id: str) -> Names:
@@ -243,6 +260,12 @@ class Names:
             links=named(select(Link.id, Link.slug).where(Link.brand_id == brand_id)),
             campaigns=named(
                 select(Campaign.id, Campaign.name).where(Campaign.brand_id == brand_id).order_by(Campaign.name)
+            ),
+            networks=named(
+                select(Placement.network, Placement.network)
+                .where(Placement.brand_id == brand_id)
+                .distinct()
+                .order_by(Placement.network)
             ),
         )
 
@@ -277,7 +300,9 @@ def _everywhere(wiring: Wiring) -> Any:
             person = None
         return {
             "person": person,
-            "menu": _menu() if person else [],
+            "menu": _menu() if person and not person.is_partner_only else [],
+            "home": auth.home_of(person),
+            "may": may,
             "demo": wiring.settings.demo,
             "to": to,
             "here": _here,
@@ -316,8 +341,17 @@ def _menu() -> list[Entry | Section]:
         *(Section(title, entries) for title, entries in named.items()),
         _entry(ORDERS, to("pages.orders"), within=True),
         _entry(RULES, to("rules.overview"), within=True),
+        *([_entry(PEOPLE, to("people.show"), within=True)] if may(Right.MANAGE) else []),
         _entry(SYSTEM, to("pages.system")),
     ]
+
+
+def may(right: str) -> bool:
+    """Whether the role of who is signed in lets them, in the brand that the page is about or else in any of theirs."""
+    person, view = cast("Person | None", g.get("person")), cast("View | None", g.get("view"))
+    if person is None:
+        return False
+    return any(person.may(Right(right), brand) for brand in ([view.brand.id] if view else ["", *person.roles]))
 
 
 def _entry(title: str, href: str, *, within: bool = False) -> Entry:
@@ -400,9 +434,17 @@ def _filter(scope: Scope) -> OrderFilter:
         partner_id=scope.partner_id,
         channel=scope.channel,
         campaign_id=scope.campaign_id,
+        network=scope.network,
         code=(request.args.get("code") or "").strip() or None,
         attributed=attributed,
     )
+
+
+def _compared() -> str | None:
+    asked = request.args.get("compare") or None
+    if asked is not None and asked not in _compare.HOW:
+        raise BadInput("compare", f"want one of {', '.join(_compare.HOW)}")
+    return asked
 
 
 def _download(result: Result) -> Response:
@@ -418,9 +460,17 @@ def _download(result: Result) -> Response:
 def _workbook(result: Result, told: _xlsx.About) -> Response:
     remark = gettext("Estimated, never paid") if _tables.is_estimated(result.columns) else ""
     return Response(
-        _xlsx.as_xlsx(result, told, _xlsx.Reader(gettext, filters.word), remark),
+        _xlsx.as_xlsx(result, told, filters.reader(), remark),
         content_type=_xlsx.CONTENT_TYPE,
         headers={"Content-Disposition": f'attachment; filename="{_xlsx.file_name(result)}"'},
+    )
+
+
+def _paper(result: Result, told: _xlsx.About, now: datetime) -> Response:
+    return Response(
+        _pdf.as_pdf(result, told, filters.reader(), now),
+        content_type=_pdf.CONTENT_TYPE,
+        headers={"Content-Disposition": f'attachment; filename="{_pdf.file_name(result)}"'},
     )
 
 

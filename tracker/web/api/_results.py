@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from apiflask import APIBlueprint
 from flask import Response, jsonify
@@ -15,6 +15,7 @@ from tracker.catalog.fields import (
     ChannelField,
     Input,
     ListQuery,
+    NetworkFilter,
     Output,
     PartnerFilter,
     ShopFilter,
@@ -23,6 +24,7 @@ from tracker.domain.orders import Status
 from tracker.errors import BadInput
 from tracker.ledger import catalog
 from tracker.ledger.tables import Campaign, Partner, Shop
+from tracker.reports import _compare as compare
 from tracker.reports import _orders as orders
 from tracker.reports import _shape as shape
 from tracker.web.api._doors import Door
@@ -113,6 +115,7 @@ class Report(Output):
     campaign: str | None
     channel: str | None
     partner: str | None
+    network: str | None
     columns: list[ReportColumn]
     rows: list[dict[str, Any]]
 
@@ -132,6 +135,7 @@ class OrderQuery(ListQuery):
     partner: PartnerFilter = None
     campaign: CampaignReference = None
     channel: ChannelField | None = None
+    network: NetworkFilter = None
     code: str | None = None
     attributed: bool | None = None
     test: bool | None = None
@@ -158,6 +162,8 @@ class ReportQuery(Input):
     partner: PartnerFilter = None
     campaign: CampaignReference = None
     channel: ChannelField | None = None
+    network: NetworkFilter = None
+    compare: Literal["before", "year"] | None = None
 
 
 def register(blueprint: APIBlueprint, door: Door) -> None:
@@ -222,6 +228,7 @@ def _page(desk: Desk, query: OrderQuery) -> dict[str, object]:
         partner_id=_partner(desk, query.partner),
         channel=query.channel,
         campaign_id=_campaign(desk, query.campaign),
+        network=query.network,
         code=query.code,
         attributed=query.attributed,
         test=query.test,
@@ -245,9 +252,10 @@ def _run(desk: Desk, name: str, query: ReportQuery) -> dict[str, object]:
         "channel": query.channel or "",
         "partner": _partner(desk, query.partner) or "",
         "campaign": _campaign(desk, query.campaign) or "",
+        "network": query.network or "",
     }
     scope = shape.scope_from(desk.session, desk.brand_id, asked, desk.now)
-    return shape.as_json(shape.run(desk.session, name, scope))
+    return shape.as_json(compare.run(desk.session, name, scope, query.compare))
 
 
 def _partner(desk: Desk, partner_id: str | None) -> str | None:
