@@ -102,7 +102,7 @@ def test_a_placement_has_its_counters_clicks_sales_and_costs_in_one_row(studio: 
     studio.spend(video, 99_900, withdrawn_at=NOON)
     studio.spend(video, 99_900, spent=date(2026, 4, 1))
     (row,) = studio.report("placements")
-    assert figures(row, "partner", "network", "format", "tier", "reused") == (
+    assert figures(row, "partner", "network", "format", "tier", "state") == (
         *("Léa", "tiktok", "video", "micro", "reused"),
     )
     assert figures(row, "views", "likes", "comments", "shares", "saves") == (40_000, 1_500, 60, 40, None)
@@ -122,7 +122,8 @@ def test_what_is_not_known_of_a_placement_is_not_zero(studio: Studio) -> None:
     nobody = studio.publish(studio.alice)
     (row,) = studio.report("placements")
     unknown = ("tier", "taken_at", "views", "likes", "engagement", "er", "er_followers", "clicks", "ctr", "orders",
-               "revenue", "cost", "cpm", "cpv", "cpe", "emv", "hollow", "reused")  # fmt: skip
+               "revenue", "cost", "cpm", "cpv", "cpe", "emv", "hollow", "roi", "amplification", "cvr",
+               "conversion")  # fmt: skip
     assert figures(row, *unknown) == (None,) * len(unknown)
     studio.tracked(studio.alice, nobody)
     (row,) = studio.report("placements")

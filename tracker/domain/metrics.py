@@ -6,9 +6,10 @@ it rounds it, once. Clicks are human clicks; bots and previews are in no denomin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from math import ceil
+from math import ceil, sqrt
 
 from tracker.domain.money import round_half_up
 
@@ -18,9 +19,37 @@ def share(part: int | None, whole: int | None) -> Fraction | None:
     return Fraction(part, whole) if part is not None and whole else None
 
 
-def conversion_rate(orders: int, clicks: int) -> Fraction | None:
+def conversion_rate(orders: int | None, clicks: int | None) -> Fraction | None:
     """CVR: orders that came through a link / human clicks on it. An order by code alone had no click to convert."""
     return share(orders, clicks)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where a rate truly lies 95 times of 100, both ends shares of 1."""
+
+    low: Fraction
+    high: Fraction
+
+
+_NORMAL_95 = 1.959963984540054  # the two-sided 95 % quantile of the normal distribution
+_FINEST = 10**9
+
+
+def wilson_interval(successes: int | None, trials: int | None) -> Interval | None:
+    """The 95 % interval of a rate of `successes` in `trials`; None without a trial, or with more successes than trials.
+
+    Wilson's score interval (E. B. Wilson, 1927): it stays within 0 and 1, and holds for few and rare successes. The
+    trials are taken to be independent; orders of clicks made before the days chosen can outnumber their clicks.
+    """
+    if successes is None or not trials or not 0 <= successes <= trials:
+        return None
+    rate, square = successes / trials, _NORMAL_95**2
+    middle = rate + square / (2 * trials)
+    reach = _NORMAL_95 * sqrt(rate * (1 - rate) / trials + square / (4 * trials**2))
+    ends = ((middle - reach) / (1 + square / trials), (middle + reach) / (1 + square / trials))
+    low, high = (Fraction(min(max(end, 0.0), 1.0)).limit_denominator(_FINEST) for end in ends)
+    return Interval(low, high)
 
 
 def average_order_value(value: int, orders: int) -> Fraction | None:
@@ -36,6 +65,21 @@ def earnings_per_click(revenue: int, clicks: int) -> Fraction | None:
 def click_through_rate(clicks: int | None, views: int | None) -> Fraction | None:
     """CTR: human clicks on a placement's links / its views."""
     return share(clicks, views)
+
+
+def like_rate(likes: int | None, views: int | None) -> Fraction | None:
+    """Likes / views: the funnel's first step."""
+    return share(likes, views)
+
+
+def clicks_per_like(clicks: int | None, likes: int | None) -> Fraction | None:
+    """Human clicks / likes: the funnel's second step. More than 1 where people click and do not like."""
+    return share(clicks, likes)
+
+
+def orders_per_click(orders: int | None, clicks: int | None) -> Fraction | None:
+    """Credited orders, by link or by code / human clicks: the funnel's third step, which CVR narrows to links."""
+    return share(orders, clicks)
 
 
 def engagement_rate(engagement: int | None, audience: int | None) -> Fraction | None:
@@ -100,7 +144,7 @@ def profit(revenue: int, spent: int, margin: Fraction | None) -> Fraction | None
     return None if margin is None else margin * revenue - spent
 
 
-def cost_per_order(spent: int, orders: int) -> Fraction | None:
+def cost_per_order(spent: int | None, orders: int | None) -> Fraction | None:
     """CPA: everything spent / orders (or the orders of new customers), in minor units."""
     return share(spent, orders)
 
@@ -113,6 +157,49 @@ def cost_per_click(spent: int, clicks: int) -> Fraction | None:
 def return_on_ad_spend(revenue: int, media: int) -> Fraction | None:
     """ROAS: net return / paid media alone (amplification). It says nothing of fees, time and goods."""
     return share(revenue, media)
+
+
+def return_without_media(revenue: int, spent: int, media: int) -> Fraction | None:
+    """ROI had the paid amplification cost nothing: (net return − other spending) / other spending.
+
+    The return stays whole, for nobody knows which orders amplification brought: the true figure without it is lower.
+    """
+    return return_on_investment(revenue, spent - media)
+
+
+def lifetime_value(value: int, customers: int) -> Fraction | None:
+    """LTV: net value, less refunds, of the orders of customers within a window from each one's first order / customers.
+
+    In minor units. The first order counts; what the goods cost is not taken off.
+    """
+    return share(value, customers)
+
+
+def value_per_acquisition(value: Fraction | None, cost: Fraction | None) -> Fraction | None:
+    """LTV / CAC: what a new customer is worth for each unit spent to win one."""
+    return value / cost if value is not None and cost else None
+
+
+def fee_per_thousand(fee: int | None, audience: int | None) -> Fraction | None:
+    """The fee for a thousand followers or views, in minor units."""
+    return cost_per_mille(fee, audience)
+
+
+def beyond(value: Fraction | None, usual: Fraction | None) -> Fraction | None:
+    """How far a value lies from the usual one, as a share of it: 0.5 is half as much again, −0.5 half as much."""
+    return (value - usual) / usual if value is not None and usual else None
+
+
+def return_per_hour(revenue: int | None, minutes: int | None) -> Fraction | None:
+    """Net return for each hour of people's time, in minor units. Other spending is not taken off."""
+    each = share(revenue, minutes)
+    return None if each is None else each * 60
+
+
+def return_per_thousand(revenue: int | None, engagement: int | None) -> Fraction | None:
+    """Net return for a thousand likes, comments, shares and saves, in minor units."""
+    each = share(revenue, engagement)
+    return None if each is None else each * 1000
 
 
 def whole_units(value: Fraction | None) -> int | None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
 from tracker.domain.orders import Status
+from tracker.domain.rankings import Converted
 from tracker.reports._parts import (
     UNIQUE_HELP,
     By,
@@ -23,6 +24,7 @@ from tracker.reports._parts import (
     in_order,
     journeys,
 )
+from tracker.reports._ranked import CVR, rate_cells
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 CURRENCY = Column("currency", "Currency")
@@ -40,7 +42,7 @@ COLUMNS = (
     Column("assisted", "Assisted", Kind.INTEGER, "Orders whose journey passed here and ended elsewhere."),
     Column("clicks", "Clicks", Kind.INTEGER, "Clicks by people; bots and link previews are left out."),
     Column("unique", "Unique", Kind.INTEGER, UNIQUE_HELP),
-    Column("cvr", "CVR", Kind.PERCENT, "Conversion rate: orders that came through a link, per click."),
+    *CVR,
     Column("aov", "AOV", Kind.MONEY, "Average order value: net value of the orders, per order."),
     Column("epc", "EPC", Kind.MONEY, "Earnings per click: revenue that came through links, per click."),
     Column("pending", "Pending", Kind.MONEY, "What orders not yet paid would add."),
@@ -87,6 +89,10 @@ class Performance:
         }
         return row | self._click_cells(subject, credited.link_revenue, first=first)
 
+    def converted(self, subject: str) -> Converted:
+        """Its orders through links and the clicks on them."""
+        return Converted(self.link_orders.get(subject, 0), self.clicks.get(subject, Clicks()).human)
+
     def _in_money(self) -> tuple[Collection[Key], ...]:
         return (self.credited, self.pending, self.journeys)
 
@@ -96,7 +102,7 @@ class Performance:
         return {
             "clicks": clicks.human if first else None,
             "unique": clicks.unique if first else None,
-            "cvr": metrics.conversion_rate(orders, clicks.human) if first else None,
+            **rate_cells(orders if first else None, clicks.human),
             "epc": metrics.whole_units(metrics.earnings_per_click(link_revenue, clicks.human)),
         }
 

@@ -6,14 +6,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.ledger.tables import Credit, Link, Partner, Touch
-from tracker.reports import _performance
+from tracker.reports import _performance, _ranked
 from tracker.reports._performance import by_revenue, performance
+from tracker.reports._ranked import STANDING, standings
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 30
 GROUP = "Performance"
 TITLE = "Partners"
 DESCRIPTION = "Every influencer and affiliate with the clicks, orders and revenue they brought."
+WORDS = _ranked.WORDS
 COLUMNS = (
     Column("partner_id", "Partner id", Kind.ID),
     Column("partner", "Partner"),
@@ -21,6 +23,7 @@ COLUMNS = (
     Column("kind", "Kind", Kind.WORD),
     _performance.CURRENCY,
     *_performance.COLUMNS,
+    STANDING,
 )
 
 
@@ -29,7 +32,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     figures = performance(
         session, scope, credit_by=Credit.partner_id, touch_by=Touch.partner_id, link_by=Link.partner_id
     )
-    seen = figures.subjects()
+    seen, ranks = figures.subjects(), standings({one: figures.converted(one) for one in figures.clicks})
     query = select(Partner).where(Partner.brand_id == scope.brand_id).order_by(Partner.name, Partner.id)
     found: list[Row] = []
     for partner in session.execute(query).scalars():
@@ -41,7 +44,8 @@ def rows(session: Session, scope: Scope) -> list[Row]:
             "channel": partner.channel,
             "kind": partner.kind,
         }
-        found += [who | row for row in figures.rows(partner.id)]
+        for index, row in enumerate(figures.rows(partner.id)):
+            found.append(who | row | {"conversion": ranks.get(partner.id) if index == 0 else None})
     return by_revenue(found, figures.first)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
 from tracker.domain.engagement import LEAST_PEERS, RATE_CARD, earned_media_value
-from tracker.reports import _placements
+from tracker.reports import _placements, _ranked
 from tracker.reports._performance import CURRENCY, by_revenue
-from tracker.reports._placements import HOLLOW, NOT_HOLLOW, TOO_FEW, Placed, Placements
+from tracker.reports._placements import HOLLOW, NOT_HOLLOW, TIER_HELP, TOO_FEW, Placed, Placements
+from tracker.reports._ranked import CVR, STANDING, rate_cells, standings
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 41
@@ -16,13 +19,17 @@ GROUP = "Performance"
 TITLE = "Placements"
 DESCRIPTION = "Videos, photos, stories and articles with their views, likes, clicks, shares and sales, side by side."
 EMPTY = "Add a placement with tracker placement add, its counters with tracker snapshot add, and give it a link."
-REUSED = "reused"
+ORGANIC, REUSED, AMPLIFIED, BOTH = "organic_only", "reused", "amplified", "reused_and_amplified"
 WORDS = {
     **_placements.WORDS,
     HOLLOW: "Hollow",
     NOT_HOLLOW: "Not hollow",
     TOO_FEW: "Too few to say",
+    **_ranked.WORDS,
+    ORGANIC: "Organic",
     REUSED: "Reused",
+    AMPLIFIED: "Amplified",
+    BOTH: "Reused and amplified",
 }
 _COUNTED = ("views", "likes", "comments", "shares", "saves")
 COLUMNS = (
@@ -31,7 +38,7 @@ COLUMNS = (
     Column("partner", "Partner"),
     Column("network", "Network"),
     Column("format", "Format", Kind.WORD),
-    Column("tier", "Tier", Kind.WORD, "By the partner's followers: nano, micro from 10 000, macro from 100 000, mega."),
+    Column("tier", "Tier", Kind.WORD, TIER_HELP),
     Column("url", "Where"),
     Column("campaign", "Campaign"),
     Column("published_at", "Published", Kind.MOMENT),
@@ -51,10 +58,21 @@ COLUMNS = (
         Kind.PERCENT,
         "Click-through rate: clicks / views. Choose days from the publication on: views are counted since then.",
     ),
+    *CVR,
+    STANDING,
     CURRENCY,
     Column("orders", "Orders", Kind.INTEGER, "Paid orders with a credit of the placement's link or code."),
     Column("revenue", "Net revenue", Kind.MONEY, "Net value credited to the placement's links and codes."),
     Column("cost", "Cost", Kind.MONEY, "Spent on the placement itself up to the last day; shared costs are left out."),
+    Column("roi", "ROI", Kind.PERCENT, "(Net revenue − cost) / cost, the placement's own."),
+    Column("amplification", "Amplification", Kind.MONEY, "Paid media among the cost."),
+    Column(
+        "roi_without",
+        "ROI, without",
+        Kind.PERCENT,
+        "The same less what amplification cost. Net revenue stays whole, as nobody knows which orders it brought: the"
+        " true figure is lower.",
+    ),
     Column("cpm", "CPM", Kind.MONEY, "Cost / thousand views."),
     Column("cpv", "CPV", Kind.MONEY, "Cost / view, to the smallest coin; the cost of a thousand is finer."),
     Column("cpe", "CPE", Kind.MONEY, "Cost / engagement."),
@@ -71,7 +89,7 @@ COLUMNS = (
         "Three quarters of its peers engage less and sell more. Peers are the brand's placements of the same tier and "
         f"format; with fewer than {LEAST_PEERS} of them nothing is said.",
     ),
-    Column("reused", "Reused", Kind.WORD, "The brand shows it again elsewhere."),
+    Column("state", "State", Kind.WORD, "Reused where the brand shows it again, amplified where media were paid for."),
 )
 
 
@@ -81,12 +99,13 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     What has no currency stands on the first row of a placement, and is None on the others, so that it may be added up.
     """
     found = _placements.placements(session, scope)
-    each = [_rows(found, placed) for placed in found.kept]
+    ranks = standings({placed.placement.id: placed.converted for placed in found.kept})
+    each = [_rows(found, placed, ranks[placed.placement.id]) for placed in found.kept]
     return by_revenue([row for rows in each for row in rows], found.first)
 
 
-def _rows(found: Placements, placed: Placed) -> list[Row]:
-    counted = _counted(found, placed)
+def _rows(found: Placements, placed: Placed, standing: str | None) -> list[Row]:
+    counted = _counted(found, placed) | {"conversion": standing}
     nothing: Row = dict.fromkeys(counted)
     currencies = placed.currencies(found.first)
     return [
@@ -103,12 +122,18 @@ def _described(placed: Placed) -> Row:
         "partner": placed.partner.name,
         "network": placement.network,
         "format": placement.format,
-        "tier": placed.tier,
+        "tier": placed.standing,
         "url": placement.url,
         "campaign": placed.campaign,
         "published_at": placement.published_at,
-        "reused": REUSED if placement.reused else None,
+        "state": _state(placed),
     }
+
+
+def _state(placed: Placed) -> str:
+    if placed.media:
+        return BOTH if placed.placement.reused else AMPLIFIED
+    return REUSED if placed.placement.reused else ORGANIC
 
 
 def _counted(found: Placements, placed: Placed) -> Row:
@@ -122,20 +147,29 @@ def _counted(found: Placements, placed: Placed) -> Row:
         "er_followers": metrics.engagement_rate(counters.engagement, placed.partner.followers),
         "clicks": placed.clicks,
         "ctr": metrics.click_through_rate(placed.clicks, counters.views),
+        **rate_cells(*((placed.converted.orders, placed.converted.clicks) if placed.converted else (None, None))),
         "hollow": found.hollow(placed),
     }
 
 
 def _in_money(placed: Placed, currency: str) -> Row:
     sold, counters, cost = placed.sold(currency), placed.counters, placed.whole_cost(currency)
+    earned, media = sold.revenue if sold else None, placed.media.get(currency)
     emv = earned_media_value(counters) if currency == RATE_CARD.currency else None
     return {
         "currency": currency,
         "orders": sold.orders if sold else None,
-        "revenue": sold.revenue if sold else None,
+        "revenue": earned,
         "cost": placed.cost(currency),
+        "roi": None if earned is None or cost is None else metrics.return_on_investment(earned, cost),
+        "amplification": media,
+        "roi_without": _without(earned, cost, media),
         "cpm": metrics.whole_units(metrics.cost_per_mille(cost, counters.views)),
         "cpv": metrics.whole_units(metrics.cost_per_view(cost, counters.views)),
         "cpe": metrics.whole_units(metrics.cost_per_engagement(cost, counters.engagement)),
         "emv": metrics.whole_units(emv),
     }
+
+
+def _without(earned: int | None, cost: int | None, media: int | None) -> Fraction | None:
+    return None if earned is None or cost is None or not media else metrics.return_without_media(earned, cost, media)
