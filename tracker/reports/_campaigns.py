@@ -1,0 +1,104 @@
+"""A campaign's figures over all of its time: what its page, its list and its objective's headline are made of.
+
+All campaigns are seen over the same days, from the first that concerns any of them to the last, so that a campaign's
+own page and its line in the list say the same to the cent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tracker.domain import metrics
+from tracker.domain.engagement import COUNTERS, known_sum
+from tracker.domain.objectives import Metric
+from tracker.ledger.tables import Campaign, Cost, Credit
+from tracker.reports import _placements, returns
+from tracker.reports._parts import Credited, credited
+from tracker.reports._placements import Placed
+from tracker.reports._shape import Row, Scope
+
+Figure = Fraction | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A campaign's row of the report of returns, and its other metrics: counts, shares of 1, or minor units."""
+
+    returned: Row
+    measured: Mapping[Metric, Figure]
+
+
+def days(session: Session, brand_id: str, zone: ZoneInfo, today: date) -> tuple[date, date]:
+    """The first and the last day that concern any of the brand's campaigns, today among them."""
+    of_campaigns = select(
+        func.min(Campaign.starts_on), func.min(Campaign.created_at), func.max(Campaign.ends_on)
+    ).where(Campaign.brand_id == brand_id)
+    starts, made, ends = session.execute(of_campaigns).one()
+    of_costs = select(func.min(Cost.spent_on), func.max(Cost.spent_on)).where(
+        Cost.brand_id == brand_id, Cost.withdrawn_at.is_(None)
+    )
+    first, last = session.execute(of_costs).one()
+    begun = made.astimezone(zone).date() if made else None
+    return _least((starts, begun, first, today)), _most((ends, last, today))
+
+
+def by_campaign(session: Session, scope: Scope) -> dict[str, Row]:
+    """The row of the report of returns of every campaign in which anything happened, by its id."""
+    rows = returns.rows(session, scope)
+    return {str(row["campaign_id"]): row for row in rows if row["what"] == returns.CAMPAIGN and row["campaign_id"]}
+
+
+def figures(session: Session, scope: Scope) -> Figures:
+    """Everything that is measured of the campaign of the scope."""
+    returned = returns.total(session, scope)
+    placed = _placements.placements(session, scope).kept
+    counted = {Metric(name): known_sum(getattr(one.counters, name) for one in placed) for name in COUNTERS}
+    engagement = known_sum(one.counters.engagement for one in placed)
+    measured: dict[Metric, Figure] = {**counted, Metric.ENGAGEMENT: engagement}
+    return Figures(returned, {**measured, **_of_returns(session, scope, returned), **_of_views(placed, returned)})
+
+
+def _of_returns(session: Session, scope: Scope, row: Row) -> dict[Metric, Figure]:
+    currency, clicks = cast("str", row["currency"]), cast("int", row["clicks"])
+    back = credited(session, scope, Credit.brand_id).get((scope.brand_id, currency), Credited())
+    same = (Metric.CLICKS, Metric.ORDERS, Metric.NEW_CUSTOMERS, Metric.REVENUE, Metric.ROI, Metric.CPC, Metric.CPA,
+            Metric.CPA_NEW)  # fmt: skip
+    found = {metric: cast("Figure", row[metric.value]) for metric in same}
+    cvr = metrics.conversion_rate(back.link_orders, clicks)
+    return {**found, Metric.RETURN_RATIO: cast("Figure", row["ratio"]), Metric.CVR: cvr}
+
+
+def _of_views(placed: Iterable[Placed], row: Row) -> dict[Metric, Figure]:
+    """What is set against views and engagement: only placements of which both sides are known are in a rate."""
+    everyone, spent = list(placed), cast("int", row["spent"])
+    views = known_sum(one.counters.views for one in everyone)
+    engagement = known_sum(one.counters.engagement for one in everyone)
+    clicked = [(one.clicks, one.counters.views) for one in everyone]
+    engaged = [(one.counters.engagement, one.counters.views) for one in everyone]
+    return {
+        Metric.CTR: metrics.click_through_rate(*_together(clicked)),
+        Metric.ENGAGEMENT_RATE: metrics.engagement_rate(*_together(engaged)),
+        Metric.CPM: metrics.whole_units(metrics.cost_per_mille(spent, views)),
+        Metric.CPE: metrics.whole_units(metrics.cost_per_engagement(spent, engagement)),
+    }
+
+
+def _together(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[int | None, int | None]:
+    known = [(part, whole) for part, whole in pairs if part is not None and whole is not None]
+    return known_sum(part for part, _ in known), known_sum(whole for _, whole in known)
+
+
+def _least(found: Iterable[date | None]) -> date:
+    return min(day for day in found if day is not None)
+
+
+def _most(found: Iterable[date | None]) -> date:
+    return max(day for day in found if day is not None)
