@@ -92,3 +92,14 @@ class LinkDay(Base):
     link_id: Mapped[str] = mapped_column(Id, primary_key=True)
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     uniques: Mapped[int] = mapped_column(Integer)
+
+
+class LinkDayClicks(Base):
+    """Roll-up of roll-ups: a link's hours that begin on a day of the brand. Only days with a RolledDay are read."""
+
+    __tablename__ = "link_day_clicks"
+
+    link_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    gross: Mapped[int]
+    human: Mapped[int]

@@ -207,6 +207,53 @@ class Seal(Base):
     sealed_at: Mapped[datetime]
 
 
+class Figure(Base):
+    """Rows that a query of reports gave for a day of the brand, or for a month of them: kept, so as not to add up again.
+
+    `rows` is a JSON array; `starts_on` is the day, or the first of the month. Only those that a RolledDay vouches for
+    are read.
+    """
+
+    __tablename__ = "figures"
+    __table_args__ = (Index("ix_figures_brand_id_starts_on", "brand_id", "starts_on"),)
+
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    whole_month: Mapped[bool] = mapped_column(primary_key=True)
+    starts_on: Mapped[date] = mapped_column(Date, primary_key=True)
+    rows: Mapped[str] = mapped_column(Text)
+
+
+class RolledDay(Base):
+    """A day (or a month) whose figures stand as queries of `version` gave them. One without a row came to nothing.
+
+    `kind` says of what: orders or clicks. What changed since is a DayChange: then the day is not to be believed.
+    """
+
+    __tablename__ = "rolled_days"
+
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    whole_month: Mapped[bool] = mapped_column(primary_key=True)
+    starts_on: Mapped[date] = mapped_column(Date, primary_key=True)
+    version: Mapped[str] = mapped_column(String(32))
+
+
+class DayChange(Base):
+    """Something of a day changed. Written in the transaction that changes it, taken away by the one that rolls it up.
+
+    Only ever added, so that nobody who changes a day waits for another who does.
+    """
+
+    __tablename__ = "day_changes"
+    __table_args__ = (Index("ix_day_changes_brand_id_kind_day", "brand_id", "kind", "day"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id)
+    kind: Mapped[str] = mapped_column(String(10))
+    day: Mapped[date] = mapped_column(Date)
+
+
 class Estimate(Base):
     """What the models make of a period's journeys, as a worker last computed it: asked for, running, done or failed."""
 
