@@ -23,5 +23,10 @@ def tell_partner(desk: Desk, kind: str, about: str, partner: Partner, path: str,
         _put(desk, Letter(f"{kind}:{about}:{who.email}", kind, who.email, who.language, told))
 
 
+def quoted(text: str) -> str:
+    """What somebody wrote, line by line marked as theirs: no line of it is taken for one of ours."""
+    return "\n".join(f"> {line}" if line.strip() else "" for line in text.splitlines())
+
+
 def _put(desk: Desk, letter: Letter) -> None:
     put(desk.session, desk.secret_key, letter, desk.now, desk.wall)

@@ -68,7 +68,7 @@ def add(desk: Desk, partner_id: str, wanted: NewDispute, *, account: str | None)
         raise Conflict("you have disputed this order already: write to the brand in that dispute")
     _say(desk, dispute_id, partner, wanted.text, from_partner=True, account=account, letter=False)
     view = one(desk, dispute_id)
-    told = {"order": view.order_number, "text": wanted.text, "due_on": view.due_on.isoformat()}
+    told = {"order": view.order_number, "text": _letters.quoted(wanted.text), "due_on": view.due_on.isoformat()}
     _letters.tell_brand(desk, "dispute_opened", dispute_id, partner, f"/disputes/{dispute_id}", **told)
     return view
 
@@ -82,7 +82,7 @@ def answer(desk: Desk, dispute_id: str, change: DisputeChange, *, account: str |
     catalog.change(desk.session, dispute, {"state": change.state, "closed_at": desk.now})
     _say(desk, dispute.id, partner, change.answer, from_partner=False, account=account, letter=False)
     view = one(desk, dispute.id)
-    told = {"order": view.order_number, "text": change.answer, "verdict": change.state}
+    told = {"order": view.order_number, "text": _letters.quoted(change.answer), "verdict": change.state}
     _letters.tell_partner(desk, "dispute_answered", dispute.id, partner, f"/partner/sales/{dispute.order_id}", **told)
     return view
 

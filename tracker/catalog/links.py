@@ -168,7 +168,7 @@ def page(desk: Desk, query: LinkQuery) -> Page[LinkView]:
     rows, further = catalog.page(
         desk.session, Link, desk.brand_id, after=query.cursor, limit=query.limit, conditions=conditions
     )
-    return Page[LinkView](data=_views(desk, rows), next_cursor=further)
+    return Page[LinkView](data=views(desk, rows), next_cursor=further)
 
 
 def named(desk: Desk, text: str) -> str:
@@ -241,10 +241,11 @@ def _moment(desk: Desk, value: When | None) -> datetime | None:
 
 
 def _view(desk: Desk, link: Link) -> LinkView:
-    return _views(desk, [link])[0]
+    return views(desk, [link])[0]
 
 
-def _views(desk: Desk, links: Sequence[Link]) -> list[LinkView]:
+def views(desk: Desk, links: Sequence[Link]) -> list[LinkView]:
+    """Links of the brand as every face shows them."""
     return [
         LinkView(
             id=link.id,

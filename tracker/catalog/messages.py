@@ -116,10 +116,11 @@ def threads(desk: Desk) -> list[Thread]:
 
 
 def _tell(desk: Desk, message: Message, partner: Partner) -> None:
+    said = _letters.quoted(message.text)
     if message.from_partner:
-        _letters.tell_brand(desk, "message", message.id, partner, f"/messages/{partner.id}", text=message.text)
+        _letters.tell_brand(desk, "message", message.id, partner, f"/messages/{partner.id}", text=said)
     else:
-        _letters.tell_partner(desk, "message", message.id, partner, "/partner/messages", text=message.text)
+        _letters.tell_partner(desk, "message", message.id, partner, "/partner/messages", text=said)
 
 
 def _view(row: Message) -> MessageView:

@@ -109,6 +109,18 @@ def campaign_ids(session: Session, brand_id: str, partner_id: str) -> set[str]:
     return {campaign_id for campaign_id in session.execute(own).scalars() if campaign_id}
 
 
+def first_issued(session: Session, brand_id: str, partner_id: str) -> datetime | None:
+    """When the partner got the first link or code; None while there is neither."""
+    link = select(func.min(Link.created_at)).where(Link.brand_id == brand_id, Link.partner_id == partner_id)
+    code = (
+        select(func.min(CodeOwner.created_at))
+        .join(Code, Code.id == CodeOwner.code_id)
+        .where(Code.brand_id == brand_id, CodeOwner.partner_id == partner_id)
+    )
+    found = [session.execute(query).scalar() for query in (link, code)]
+    return min((at for at in found if at is not None), default=None)
+
+
 def codes(session: Session, brand_id: str, partner_id: str) -> Sequence[Row[str, CodeOwner]]:
     """The partner's codes and the periods in which they are or were his, the latest first."""
     query = (
