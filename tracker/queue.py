@@ -16,7 +16,8 @@ from rq.serializers import JSONSerializer
 from tracker import log
 
 ORDERS, ATTRIBUTION, COMMISSIONS, HOUSEKEEPING = "orders", "attribution", "commissions", "housekeeping"
-QUEUES = (ORDERS, ATTRIBUTION, COMMISSIONS, HOUSEKEEPING)
+LETTERS, LONG_WORK = "letters", "jobs"
+QUEUES = (ORDERS, ATTRIBUTION, COMMISSIONS, HOUSEKEEPING, LETTERS, LONG_WORK)
 
 # Every job there is, by its dotted name, with the queue it belongs to. `tracker` never imports `workers`.
 INGEST = "workers.orders.ingest_pending"
@@ -26,6 +27,10 @@ APPROVE = "workers.commissions.approve"
 PURGE = "workers.housekeeping.purge"
 SEAL = "workers.sealing.seal"
 ESTIMATE = "workers.learning.estimate"
+ALERT = "workers.alerting.alert"
+SEND = "workers.letters.send_due"
+SCHEDULED = "workers.letters.write_scheduled"
+WORK = "workers.jobs.work_on_asked"
 JOBS = {
     INGEST: ORDERS,
     ATTRIBUTE: ATTRIBUTION,
@@ -34,11 +39,16 @@ JOBS = {
     PURGE: HOUSEKEEPING,
     SEAL: HOUSEKEEPING,
     ESTIMATE: HOUSEKEEPING,
+    ALERT: HOUSEKEEPING,
+    SEND: LETTERS,
+    SCHEDULED: LETTERS,
+    WORK: LONG_WORK,
 }
 
 _BELL_SECONDS = 30
 _JOB_SECONDS = 120
-_SECONDS = {ESTIMATE: 280}  # a large brand's estimate takes minutes; less than the lease after which another begins it
+# A large brand's estimate takes minutes: less than the lease after which another begins it. Long work takes hours.
+_SECONDS = {ESTIMATE: 280, WORK: 24 * 3600}
 _WAITING_SECONDS = 600
 
 

@@ -25,6 +25,10 @@ EVERY = {
     queue.PURGE: 3600,
     queue.SEAL: 5,
     queue.ESTIMATE: 60,
+    queue.ALERT: 900,
+    queue.SEND: 15,
+    queue.SCHEDULED: 60,
+    queue.WORK: 15,
 }
 """How often, in seconds, each job is rung for, whether or not somebody else did."""
 

@@ -79,7 +79,7 @@ MEASURES: dict[Metric, Measure] = {
     Metric.SAVES: _count("Saves", "Saves of the placements, as last counted."),
     Metric.ENGAGEMENT: _count("Engagement", "Likes, comments, shares and saves together, the known ones."),
     Metric.HASHTAG_USES: _count("Hashtag uses", "Uses of the campaign's hashtag, as last counted."),
-    Metric.CLICKS: _count("Link clicks", "Clicks by people; bots and link previews are left out."),
+    Metric.CLICKS: _count("Clicks", "Clicks by people; bots and link previews are left out."),
     Metric.ORDERS: _count("Orders", "Paid orders with a credit in the campaign, each once."),
     Metric.NEW_CUSTOMERS: _count("New customers", "Paid orders of customers known to be new."),
     Metric.REVENUE: Measure("Net revenue", "Net value credited to the campaign, less refunds.", Unit.MONEY, adds=True),
