@@ -2,8 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from traceback import extract_tb
+
+
+class Said(str):
+    """A message with values in it that can still be said in another language: `template` is what the catalogue knows.
+
+    It is the English text, and stays itself through `str`, so that an error's text carries it to whoever shows it.
+    """
+
+    __slots__ = ("template", "values")
+    template: str
+    values: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return self
+
+
+def say(template: str, **values: object) -> Said:
+    """`template` filled in: "want 1 to %(most)s characters", most=40."""
+    said = Said(template % values)
+    said.template, said.values = template, values
+    return said
+
+
+def told(message: str, translate: Callable[[str], str]) -> str:
+    """A message as a reader is told it."""
+    if isinstance(message, Said):
+        return translate(message.template) % message.values
+    return translate(message) if message else ""
 
 
 class TrackerError(Exception):

@@ -27,6 +27,7 @@ from tracker.domain.catalog import Channel, Format, Objective, PartnerKind
 from tracker.domain.landing import check_domain
 from tracker.domain.money import currency_code, exact
 from tracker.domain.orders import NetFormula
+from tracker.errors import say
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}")
@@ -88,8 +89,40 @@ def _message(found: Any) -> str:
         return str(found["ctx"]["error"])
     if found["type"] == "extra_forbidden":
         return "there is no such field"
+    if found["type"] in REFUSALS:
+        return say(REFUSALS[found["type"]], **found.get("ctx", {}))
     text: str = found["msg"]
     return text[0].lower() + text[1:]
+
+
+# What pydantic refuses, in words that a person can act on.
+REFUSALS = {
+    "missing": "this is needed",
+    "string_type": "want text",
+    "string_too_short": "want at least %(min_length)s characters",
+    "string_too_long": "want at most %(max_length)s characters",
+    "int_type": "want a whole number",
+    "int_parsing": "want a whole number",
+    "int_from_float": "want a whole number",
+    "bool_type": "want yes or no",
+    "bool_parsing": "want yes or no",
+    "enum": "want %(expected)s",
+    "literal_error": "want %(expected)s",
+    "greater_than": "want more than %(gt)s",
+    "greater_than_equal": "want %(ge)s or more",
+    "less_than": "want less than %(lt)s",
+    "less_than_equal": "want %(le)s or less",
+    "date_type": "want a day such as 2026-03-31",
+    "date_parsing": "want a day such as 2026-03-31",
+    "date_from_datetime_parsing": "want a day such as 2026-03-31",
+    "date_from_datetime_inexact": "want a day such as 2026-03-31",
+    "too_long": "want at most %(max_length)s of them",
+    "too_short": "want at least %(min_length)s of them",
+    "list_type": "want a list",
+    "dict_type": "want names with values",
+    "model_type": "want names with values",
+    "json_invalid": "this is not JSON",
+}
 
 
 # --- text ------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from babel import dates, numbers
 from flask import Flask, g, request, session
 from flask_babel import Babel, get_locale, gettext
 
+from tracker import errors
 from tracker.reports import _figures, _reader, _words
 from tracker.reports._reader import Reader
 from tracker.reports._shape import Column, Kind, Row
@@ -32,7 +33,7 @@ def register(app: Flask, wiring: Wiring) -> None:
     folder = str(Path(__file__).parent.parent / "translations")
     Babel(app, default_translation_directories=folder, locale_selector=language)
     filters = (money, decimal_money, decimal_percent, percent, weight, integer, number, day, moment, clock, word, cell,
-               steps, age, size, growth)  # fmt: skip
+               told, steps, age, size, growth)  # fmt: skip
     app.jinja_env.filters.update({function.__name__: function for function in filters})
     app.jinja_env.globals["language"] = language
 
@@ -114,6 +115,11 @@ def word(value: str | None) -> str:
     if not value:
         return ""
     return gettext(WORDS[value]) if value in WORDS else value.replace("_", " ")
+
+
+def told(message: str) -> str:
+    """What refused something, in the reader's language."""
+    return errors.told(message, gettext)
 
 
 def growth(row: Row, column: Column, before: Column) -> str:
