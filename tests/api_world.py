@@ -20,11 +20,13 @@ from tests.sample_books import drawn_receipt
 from tracker import catalog, pipeline
 from tracker.catalog import (
     Desk,
+    benchmarks,
     brands,
     campaigns,
     codes,
     commissions,
     costs,
+    decisions,
     drafts,
     goals,
     holdouts,
@@ -36,6 +38,7 @@ from tracker.catalog import (
     snapshots,
     terms,
 )
+from tracker.catalog.decisions import About
 from tracker.domain.costs import Kind
 from tracker.domain.ids import derived_id
 from tracker.domain.objectives import Metric
@@ -152,10 +155,16 @@ class ApiWorld:
             "terms": agreed,
             "holdout": held,
             "goal": goals.add(desk, aim).id,
+            "decision": _add_decision(desk, campaign, name),
+            "benchmark": benchmarks.add(desk, benchmarks.NewBenchmark(metric=Metric.CVR, value="2", source=name)).id,
             "cost": costs.add(desk, costs.NewCost(kind=Kind.FEE, amount="5.00", partner=partner, note=name)).id,
             "draft": _add_draft(desk, name),
             "payout": _add_payout(desk, partner, name),
         }
+
+
+def _add_decision(desk: Desk, campaign: str, name: str) -> str:
+    return decisions.add(desk, decisions.NewDecision(campaign=campaign, about=About.MESSAGE, text=name)).id
 
 
 def _add_draft(desk: Desk, name: str) -> str:

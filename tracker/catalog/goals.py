@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, StringConstraints
 from sqlalchemy import ColumnElement, delete
 
 from tracker.catalog import Desk
@@ -74,7 +74,7 @@ class RemovedGoal(Output):
     """A goal that was taken back."""
 
     id: str
-    removed: Annotated[bool, Field(default=True)] = True
+    removed: bool = True
 
 
 def add(desk: Desk, wanted: NewGoal) -> GoalView:
