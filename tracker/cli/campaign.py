@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +12,8 @@ from tracker.cli import _shared
 from tracker.cli._shared import brand_option, json_option
 from tracker.domain.catalog import Objective
 from tracker.errors import BadInput
+from tracker.reports import _bilan, _bilan_sheet
+from tracker.reports._reader import LANGUAGES, reader_of
 
 _OBJECTIVES = ", ".join(Objective)
 
@@ -90,6 +93,27 @@ def edit(campaign: str, brand: str | None, utm: tuple[str, ...], as_json: bool, 
     with _shared.writing(brand, campaign) as desk:
         view = campaigns.edit(desk, campaigns.named(desk, campaign), change)
     _shared.show(view, as_json=as_json)
+
+
+@campaign.command()
+@click.argument("campaign")
+@brand_option
+@click.option("--pdf", "paper", type=click.Path(dir_okay=False, path_type=Path), help="Write one page of A4 there.")
+@click.option("--language", type=click.Choice(LANGUAGES), default="en", help="[default: en]")
+def bilan(campaign: str, brand: str | None, paper: Path | None, language: str) -> None:
+    """Tell what a campaign cost and brought back, by id or name."""
+    with _shared.reading(brand, campaign) as desk:
+        found = _bilan.bilan(desk.session, desk.brand_id, campaigns.named(desk, campaign), desk.now)
+    reader = reader_of(language)
+    if paper is not None:
+        _shared.write("pdf", paper, _bilan_sheet.as_pdf(found, reader))
+        click.echo(f"wrote {paper}")
+        return
+    told = _bilan_sheet.sheet(found, reader)
+    click.echo("\n".join((f"{told.title}, {told.dates}", told.lead, told.verdict, *told.formula)))
+    for table in told.tables:
+        _shared.print_table(table.titles, table.rows, title=table.title, right=range(1, len(table.titles)))
+    click.echo("\n".join((*told.coverage, *told.method, told.at)))
 
 
 def _utm(texts: tuple[str, ...]) -> dict[str, Any] | None:

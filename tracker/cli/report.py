@@ -43,6 +43,7 @@ def register(root: click.Group) -> None:
 def report(
     name: str | None,
     brand: str | None,
+    *,
     format_: str | None,
     as_json: bool,
     workbook: Path | None,

@@ -43,6 +43,11 @@ def number(value: Fraction | float | None, locale: Locale) -> str:
     return NOTHING if value is None else numbers.format_decimal(round(float(value), 1), "#,##0.0", locale)
 
 
+def hundredths(value: Fraction, locale: Locale) -> str:
+    """A ratio, to two decimals where they say something."""
+    return numbers.format_decimal(round(float(value), 2), "#,##0.##", locale)
+
+
 def day(value: date | str | None, locale: Locale) -> str:
     """A day."""
     if value is None:

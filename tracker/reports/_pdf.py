@@ -112,14 +112,20 @@ def _is_total(row: Row, result: Result) -> bool:
 
 
 def _parts(shown: Sequence[_Shown], room: int) -> list[list[_Shown]]:
-    """The columns in tables that are no wider than `room`; the first columns that are no figures begin each."""
+    """The columns in tables that are no wider than `room`, about alike; the first that are no figures begin each."""
     leading = _leading(shown)
-    parts: list[list[_Shown]] = []
-    for one in shown[len(leading) :]:
-        if not parts or sum(column.width for column in (*parts[-1], one)) > room:
-            parts.append([*leading])
+    rest, begun = shown[len(leading) :], sum(one.width for one in leading)
+    if not rest:
+        return [leading] if leading else []
+    wanted = sum(one.width for one in rest)
+    many = -(-wanted // max(room - begun, 1))
+    parts: list[list[_Shown]] = [[]]
+    for one in rest:
+        filled = sum(column.width for column in parts[-1])
+        if parts[-1] and (filled + one.width > room - begun or (filled + one.width / 2 > wanted / many)):
+            parts.append([])
         parts[-1].append(one)
-    return parts or ([leading] if leading else [])
+    return [[*leading, *part] for part in parts]
 
 
 def _leading(shown: Sequence[_Shown]) -> list[_Shown]:
@@ -135,6 +141,7 @@ def _part(columns: Sequence[_Shown], rows: Sequence[Row]) -> dict[str, object]:
     return {
         "titles": [column.title for column in columns],
         "right": [column.figure for column in columns],
+        "widths": [column.width for column in columns],
         "rows": [[column.cells[index] for column in columns] for index in range(len(rows))],
         "bold": [any(value in _TOTALS for value in list(row.values())[:2] if isinstance(value, str)) for row in rows],
     }

@@ -1,0 +1,183 @@
+"""The bilan of a campaign: what was spent, what came back, through whom, and how that is known.
+
+Every figure is one of a report's over the campaign's own days, so the bilan and the reports cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tracker.domain import metrics
+from tracker.domain.catalog import Channel
+from tracker.domain.rules import Rules
+from tracker.ledger import catalog, rules
+from tracker.ledger.tables import Brand, Campaign, Cost, Credit, CreditSet, OrderRow
+from tracker.reports import _placements, evidence, overview, placements, returns
+from tracker.reports._orders import of_model
+from tracker.reports._parts import kept_by, orders_of
+from tracker.reports._shape import Row, Scope, model_titles
+
+MOST_PARTNERS = 12
+MOST_PLACEMENTS = 5
+OTHERS = "others"
+_SUMS = ("spent", "revenue", "orders", "new_customers")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How the figures came about: the paying model, the rule sets that credited, what is net, how far back."""
+
+    model: str
+    versions: Sequence[int]
+    net_formula: str
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Bilan:
+    """A campaign's figures. Money is minor units of `currency`; partners add up to the total, and so do channels.
+
+    `whole` is the overview of all the brand's orders of these days; `tied` are the campaign's orders by evidence.
+    """
+
+    brand: str
+    campaign: str
+    objective: str | None
+    start: date
+    end: date
+    zone: ZoneInfo
+    at: datetime
+    currency: str
+    total: Row
+    partners: Sequence[Row]
+    channels: Sequence[Row]
+    placements: Sequence[Row]
+    hollow: Sequence[str]
+    whole: Row
+    tied: Sequence[Row]
+    method: Method
+
+    @property
+    def running(self) -> bool:
+        """Whether the campaign's days are not over yet."""
+        return self.at.astimezone(self.zone).date() <= self.end
+
+
+def bilan(session: Session, brand_id: str, campaign_id: str, now: datetime) -> Bilan:
+    """The bilan of the brand's campaign as it stands at `now`. Raises NotFound."""
+    brand = catalog.brand_by_id(session, brand_id)
+    campaign = catalog.one(session, Campaign, brand_id, campaign_id)
+    zone = ZoneInfo(brand.time_zone)
+    scope = scope_of(session, campaign, now.astimezone(zone).date())
+    found = returns.rows(session, scope)
+    total = found[0] if found else returns.total(session, scope)
+    best, hollow = _placed(session, scope, brand.currency)
+    return Bilan(
+        brand=brand.name,
+        campaign=campaign.name,
+        objective=campaign.objective,
+        start=scope.start,
+        end=scope.end,
+        zone=zone,
+        at=now,
+        currency=brand.currency,
+        total=total,
+        partners=_partners(found),
+        channels=_channels(session, scope, total),
+        placements=best,
+        hollow=hollow,
+        whole=overview.rows(session, replace(scope, campaign_id=None))[0],
+        tied=[row for row in evidence.rows(session, scope) if row["currency"] == brand.currency],
+        method=_method(session, scope, brand),
+    )
+
+
+def scope_of(session: Session, campaign: Campaign, today: date) -> Scope:
+    """The campaign's own days: where one is not said, from its first cost or order on, and until today."""
+    start = campaign.starts_on or _first(session, campaign) or today
+    end = campaign.ends_on or max(today, start)
+    return Scope(campaign.brand_id, start, max(start, end), campaign_id=campaign.id)
+
+
+def _first(session: Session, campaign: Campaign) -> date | None:
+    spent = select(func.min(Cost.spent_on)).where(Cost.campaign_id == campaign.id, Cost.withdrawn_at.is_(None))
+    sold = (
+        select(func.min(OrderRow.placed_day))
+        .join(Credit, Credit.order_id == OrderRow.id)
+        .where(Credit.campaign_id == campaign.id)
+    )
+    days = [day for query in (spent, sold) if (day := session.execute(query).scalar())]
+    return min(days, default=None)
+
+
+def _partners(found: Sequence[Row]) -> list[Row]:
+    """Who brought most first, at most twelve; the others as one row; then what no partner explains."""
+    people: list[dict[str, Any]] = [row for row in found if row["what"] == returns.PARTNER]
+    people.sort(key=lambda row: (-row["revenue"], -row["spent"], row["partner"]))
+    rest = people[MOST_PARTNERS:]
+    others = [_summed(rest, {"partner": OTHERS})] if rest else []
+    return [*people[:MOST_PARTNERS], *others, *(row for row in found if row["what"] == returns.UNSHARED)]
+
+
+def _channels(session: Session, scope: Scope, total: Row) -> list[Row]:
+    """A row a channel by whom it credits and on whom it spends, and what belongs to neither."""
+    found: list[Row] = [
+        {**returns.total(session, replace(scope, channel=channel)), "channel": str(channel)} for channel in Channel
+    ]
+    rest: dict[str, Any] = _less(total, found)
+    return [*found, *([{**rest, "channel": returns.UNSHARED}] if rest["spent"] or rest["revenue"] else [])]
+
+
+def _less(total: dict[str, Any], parts: Sequence[dict[str, Any]]) -> Row:
+    left = {key: total[key] - sum(part[key] for part in parts) for key in ("spent", "revenue")}
+    return {**_ratios(left["revenue"], left["spent"]), **left, "orders": None, "new_customers": None,
+            "currency": total["currency"], "target": total["target"]}  # fmt: skip
+
+
+def _summed(rows: Sequence[dict[str, Any]], named: Row) -> Row:
+    sums = {key: sum(row[key] for row in rows) for key in _SUMS}
+    about = {key: rows[0][key] for key in ("currency", "target")}
+    return {**sums, **about, **_ratios(sums["revenue"], sums["spent"]), **named, "what": OTHERS, "count": len(rows)}
+
+
+def _ratios(revenue: int, spent: int) -> dict[str, Any]:
+    return {
+        "ratio": metrics.return_ratio(revenue, spent),
+        "roi": metrics.return_on_investment(revenue, spent),
+    }
+
+
+def _placed(session: Session, scope: Scope, currency: str) -> tuple[list[Row], list[str]]:
+    """The placements that sold most, and by whom the hollow ones are."""
+    rows: list[dict[str, Any]] = [row for row in placements.rows(session, scope) if row["currency"] == currency]
+    best = [row for row in rows if row["revenue"]][:MOST_PLACEMENTS]
+    hollow = [f"{row['partner']} ({row['network']})" for row in rows if row["hollow"] == _placements.HOLLOW]
+    return list(best), list(dict.fromkeys(hollow))
+
+
+def _method(session: Session, scope: Scope, brand: Brand) -> Method:
+    query = (
+        select(CreditSet.rule_set)
+        .join(OrderRow, OrderRow.id == CreditSet.order_id)
+        .join(Credit, Credit.set_id == CreditSet.id)
+        .where(*orders_of(scope), of_model(scope.model), *kept_by(scope, Credit))
+        .distinct()
+    )
+    current = rules.current(session, brand.id)
+    settings = Rules.from_json(current.version, current.settings).under(scope.campaign_id)
+    versions = sorted(session.execute(query).scalars()) or [current.version]
+    name = settings.paying_model
+    return Method(model_titles().get(name, name), versions, brand.net_formula, settings)
+
+
+def share_of(part: int, whole: int) -> Fraction:
+    """`part` of `whole` for a bar: between 0 and 1."""
+    return min(Fraction(1), max(Fraction(0), Fraction(part, whole))) if whole else Fraction(0)
