@@ -82,6 +82,11 @@ def orders_per_click(orders: int | None, clicks: int | None) -> Fraction | None:
     return share(orders, clicks)
 
 
+def revenue_per_mille(revenue: int | None, views: int | None) -> Fraction | None:
+    """Net revenue for a thousand views, in minor units: the funnel from its first step to its last."""
+    return cost_per_mille(revenue, views)
+
+
 def engagement_rate(engagement: int | None, audience: int | None) -> Fraction | None:
     """ER: likes, comments, shares and saves / views, or / followers."""
     return share(engagement, audience)

@@ -16,6 +16,7 @@ WORDS = {
     "cashback": "Cashback",
     "comparison": "Comparison",
     "newsletter": "Newsletter",
+    "own": "Brand's own account",
     "pending": "Pending",
     "paid": "Paid",
     "cancelled": "Cancelled",

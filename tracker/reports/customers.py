@@ -1,0 +1,176 @@
+"""New customers and returning ones: what they bought, who opened and closed their journeys, what a new one costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from tracker.domain import metrics
+from tracker.domain.catalog import Channel
+from tracker.ledger.tables import OrderRow, Touch
+from tracker.reports import _returns
+from tracker.reports._crossing import standing
+from tracker.reports._parts import in_order, orders_of
+from tracker.reports._performance import CURRENCY
+from tracker.reports._returns import Books
+from tracker.reports._shape import Column, Kind, Row, Scope
+
+RANK = 26
+GROUP = "Performance"
+FILTERS = ("channel", "partner", "campaign")
+TITLE = "New and returning customers"
+DESCRIPTION = (
+    "Paid orders of customers who bought for the first time and of those who came back, by who opened their journeys"
+    " and who closed them. Each order counts whole, whoever is credited."
+)
+EMPTY = "No order was paid."
+TOTAL, CLOSED_CHANNEL, OPENED_CHANNEL, CLOSED, OPENED = (
+    *("total", "closed_by_channel", "opened_by_channel", "closed_by", "opened_by"),
+)
+WORDS = {
+    CLOSED_CHANNEL: "Closed by channel",
+    OPENED_CHANNEL: "Opened by channel",
+    CLOSED: "Closed by partner",
+    OPENED: "Opened by partner",
+}
+COLUMNS = (
+    Column("what", "What", Kind.WORD, "Openers add up to the orders with a touchpoint, and so do closers."),
+    Column("channel", "Channel", Kind.WORD),
+    Column("partner_id", "Partner id", Kind.ID),
+    Column("partner", "Partner"),
+    CURRENCY,
+    Column("orders", "Orders", Kind.INTEGER, "Paid orders."),
+    Column("new", "New", Kind.INTEGER, "Those that were the customer's first, as far as the brand knows."),
+    Column("returning", "Returning", Kind.INTEGER, "Those of a customer who had bought before."),
+    Column("unknown", "Unknown", Kind.INTEGER, "Those of which nobody can say: the shop told no customer."),
+    Column("share", "Share new", Kind.PERCENT, "New / (new + returning)."),
+    Column("new_revenue", "Net, new", Kind.MONEY, "Net value of the orders of new customers."),
+    Column("new_aov", "AOV, new", Kind.MONEY, "Their net value / their number."),
+    Column("returning_revenue", "Net, returning", Kind.MONEY, "Net value of the orders of returning customers."),
+    Column("returning_aov", "AOV, returning", Kind.MONEY, "Their net value / their number."),
+    Column("spent", "Spent", Kind.MONEY, "Everything, on whom the row names: money, people, goods and commissions."),
+    Column("cpa_new", "CPA, new customers", Kind.MONEY, "Spent / new customers whom the row opened, or closed."),
+)
+
+Seat = tuple[str, str | None, str | None]  # what, channel, partner
+
+
+@dataclass(slots=True)
+class Bought:
+    """Orders and their net value in minor units, by whether the customer is new: True, False, or None for unknown."""
+
+    orders: dict[bool | None, int]
+    net: dict[bool | None, int]
+
+    @classmethod
+    def nothing(cls) -> Bought:
+        """Before the first order."""
+        return cls(dict.fromkeys((True, False, None), 0), dict.fromkeys((True, False, None), 0))
+
+    def add(self, is_new: bool | None, orders: int, net: int) -> None:
+        """More orders."""
+        self.orders[is_new] += orders
+        self.net[is_new] += net
+
+
+def rows(session: Session, scope: Scope) -> list[Row]:
+    """By currency, the brand's in front: the total, channels and partners that closed, then those that opened."""
+    scope = replace(scope, network=None)  # what is spent has none
+    found: dict[tuple[Seat, str], Bought] = {}
+    for opener, opened_by, closer, closed_by, currency, is_new, orders, net in session.execute(_query(scope)):
+        for seat in _seats(scope, opener, opened_by, closer, closed_by):
+            found.setdefault((seat, currency), Bought.nothing()).add(is_new, orders, int(net))
+    if not found:
+        return []
+    books = _returns.read(session, scope)
+    currencies = in_order((currency for _, currency in found), books.brand.currency)
+    return [
+        _row(books, seat, currency, found[seat, currency])
+        for currency in currencies
+        for seat in _in_order([seat for seat, other in found if other == currency], found, currency)
+    ]
+
+
+def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
+    opener, closer = aliased(Touch), aliased(Touch)
+    named = (opener.channel, opener.partner_id, closer.channel, closer.partner_id)
+    keys = (*named, OrderRow.currency, OrderRow.customer_is_new)
+    return (
+        select(*keys, func.count(), func.sum(OrderRow.net))
+        .select_from(OrderRow)
+        .join(opener, (opener.order_id == OrderRow.id) & opener.opener.is_(True), isouter=True)
+        .join(closer, (closer.order_id == OrderRow.id) & closer.closer.is_(True), isouter=True)
+        .where(*orders_of(scope), *standing(scope))
+        .group_by(*keys)
+    )
+
+
+def _seats(
+    scope: Scope, opener: str | None, opened_by: str | None, closer: str | None, closed_by: str | None
+) -> Iterable[Seat]:
+    """The rows in which an order counts; a filter on a partner keeps the seats that are theirs."""
+    yield TOTAL, None, None
+    for by_channel, by_partner, channel, partner in (
+        (CLOSED_CHANNEL, CLOSED, closer, closed_by),
+        (OPENED_CHANNEL, OPENED, opener, opened_by),
+    ):
+        if channel is not None and scope.channel in (None, channel) and scope.partner_id in (None, partner):
+            yield by_channel, channel, None
+            yield by_partner, channel, partner
+
+
+def _in_order(seats: Sequence[Seat], found: Mapping[tuple[Seat, str], Bought], currency: str) -> list[Seat]:
+    """The total, then each kind of row, those with the most new customers first."""
+    kinds, channels = (TOTAL, *WORDS), [str(channel) for channel in Channel]
+
+    def rank(seat: Seat) -> tuple[Any, ...]:
+        what, channel, partner = seat
+        bought = found[seat, currency]
+        place = channels.index(channel) if channel in channels else len(channels)
+        most = (-bought.orders[True], -bought.net[True], -bought.net[False]) if partner else (place,)
+        return (kinds.index(what), *most, str(channel), str(partner))
+
+    return sorted(seats, key=rank)
+
+
+def _row(books: Books, seat: Seat, currency: str, bought: Bought) -> Row:
+    what, channel, partner_id = seat
+    partner = books.partners.get(partner_id or "")
+    spent = _spent(books, seat) if currency == books.brand.currency else None
+    new, returning = bought.orders[True], bought.orders[False]
+    return {
+        "what": what,
+        "channel": channel,
+        "partner_id": partner_id,
+        "partner": partner.name if partner else None,
+        "currency": currency,
+        "orders": sum(bought.orders.values()),
+        "new": new,
+        "returning": returning,
+        "unknown": bought.orders[None],
+        "share": metrics.share(new, new + returning),
+        "new_revenue": bought.net[True],
+        "new_aov": metrics.whole_units(metrics.average_order_value(bought.net[True], new)),
+        "returning_revenue": bought.net[False],
+        "returning_aov": metrics.whole_units(metrics.average_order_value(bought.net[False], returning)),
+        "spent": spent,
+        "cpa_new": metrics.whole_units(metrics.cost_per_order(spent, new) if spent else None),
+    }
+
+
+def _spent(books: Books, seat: Seat) -> int | None:
+    """What was spent on a row's partner, or on the partners of its channel, or in all; None where nothing was."""
+    what, channel, partner_id = seat
+
+    def is_theirs(partner: str | None) -> bool:
+        if what == TOTAL:
+            return True
+        if partner_id is not None:
+            return partner == partner_id
+        return partner in books.partners and books.partners[partner or ""].channel == channel
+
+    return books.spent(cell for cell in books.cells if is_theirs(cell[1])).total or None

@@ -1,0 +1,123 @@
+"""What an hour, an interaction and a placement bring back, by format: time is spent like money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tracker.domain import metrics
+from tracker.domain.catalog import Format
+from tracker.domain.costs import Kind as CostKind
+from tracker.domain.engagement import known_sum
+from tracker.ledger.tables import Cost, Credit, Partner, Placement
+from tracker.reports import _placements
+from tracker.reports._parts import Credited, credited
+from tracker.reports._performance import CURRENCY
+from tracker.reports._placements import FORMATS, Placed, known_pairs
+from tracker.reports._shape import Column, Kind, Row, Scope
+
+RANK = 45
+GROUP = "Performance"
+FILTERS = ("model", "channel", "partner", "campaign")
+TITLE = "Return on effort"
+DESCRIPTION = (
+    "Net revenue of these days for each hour that people spent on it, for a thousand interactions and for a placement,"
+    " by format. Only hours that were noted count; other spending is not taken off."
+)
+EMPTY = "Note hours with tracker cost add --placement ID --kind hours --hours 2:30 --rate 35.00."
+TOTAL, ELSEWHERE = "total", "outside_placements"
+WORDS = {**{str(word): said for word, said in FORMATS.items()}, ELSEWHERE: "Outside placements"}
+COLUMNS = (
+    Column("format", "Format", Kind.WORD, "Hours on a campaign, a partner or the brand are those outside placements."),
+    Column("placements", "Placements", Kind.INTEGER, "Those with a link or a code: only they can be seen to sell."),
+    Column("hours", "Hours", Kind.NUMBER, "People's time noted on these days."),
+    Column("engagement", "Interactions", Kind.INTEGER, "Likes, comments, shares and saves, those that are known."),
+    CURRENCY,
+    Column("revenue", "Net revenue", Kind.MONEY, "Net value credited in the brand's currency, less refunds."),
+    Column("per_hour", "Per hour", Kind.MONEY, "Net revenue / hours."),
+    Column(
+        "per_thousand",
+        "Per thousand interactions",
+        Kind.MONEY,
+        "Net revenue / interactions × 1 000, of the placements for which both are known.",
+    ),
+    Column("each", "Per placement", Kind.MONEY, "Net revenue / placements."),
+)
+
+
+def rows(session: Session, scope: Scope) -> list[Row]:
+    """The total, a row a format, the most for an hour first, and what happened outside placements."""
+    found = _placements.placements(session, scope)
+    minutes = _minutes(session, scope)
+    everything = credited(session, scope, Credit.brand_id).get((scope.brand_id, found.first), Credited())
+    by_format = {one: [placed for placed in found.kept if placed.placement.format == one] for one in Format}
+    lines = [
+        _row(str(one), members, minutes, _earned(members, found.first), found.first)
+        for one, members in by_format.items()
+        if members
+    ]
+    outside = [spent for placement, spent in minutes.items() if placement not in _ids(found.kept)]
+    rest = everything.revenue - _earned(found.kept, found.first)
+    total = _figures(TOTAL, found.kept, known_sum(minutes.values()), everything.revenue, found.first)
+    last = [_figures(ELSEWHERE, (), known_sum(outside), rest, found.first)] if outside or rest else []
+    return [total, *sorted(lines, key=_place), *last] if lines or last else []
+
+
+def _minutes(session: Session, scope: Scope) -> dict[str | None, int]:
+    """Minutes noted in the scope's days by placement, None for those elsewhere."""
+    partner = func.coalesce(Placement.partner_id, Cost.partner_id)
+    wanted = (
+        (func.coalesce(Cost.campaign_id, Placement.campaign_id), scope.campaign_id),
+        (partner, scope.partner_id),
+        (Partner.channel, scope.channel),
+    )
+    query = (
+        select(Cost.placement_id, func.sum(Cost.minutes))
+        .join(Placement, Placement.id == Cost.placement_id, isouter=True)
+        .join(Partner, Partner.id == partner, isouter=True)
+        .where(Cost.brand_id == scope.brand_id, Cost.kind == CostKind.HOURS, Cost.minutes.is_not(None))
+        .where(Cost.withdrawn_at.is_(None), Cost.spent_on >= scope.start, Cost.spent_on <= scope.end)
+        .where(*(column == value for column, value in wanted if value))
+        .group_by(Cost.placement_id)
+    )
+    return {placement: int(minutes or 0) for placement, minutes in session.execute(query)}
+
+
+def _ids(placed: Iterable[Placed]) -> set[str | None]:
+    return {one.placement.id for one in placed}
+
+
+def _earned(placed: Iterable[Placed], currency: str) -> int:
+    return sum(sold.revenue for one in placed if (sold := one.sold(currency)) is not None)
+
+
+def _row(name: str, members: Sequence[Placed], minutes: dict[str | None, int], earned: int, currency: str) -> Row:
+    spent = known_sum(minutes.get(placement) for placement in _ids(members))
+    return _figures(name, members, spent, earned, currency)
+
+
+def _figures(name: str, members: Sequence[Placed], minutes: int | None, earned: int, currency: str) -> Row:
+    tracked = [one for one in members if one.tracked]
+    pairs = known_pairs(
+        (sold.revenue if (sold := one.sold(currency)) else None, one.counters.engagement) for one in members
+    )
+    known = bool(tracked) or name in (TOTAL, ELSEWHERE)
+    whole = _earned(members, currency) if name == TOTAL else earned
+    return {
+        "format": name,
+        "placements": len(tracked) if members else None,
+        "hours": metrics.share(minutes, 60),
+        "engagement": known_sum(one.counters.engagement for one in members),
+        "currency": currency,
+        "revenue": earned if known else None,
+        "per_hour": metrics.whole_units(metrics.return_per_hour(earned if known else None, minutes)),
+        "per_thousand": metrics.whole_units(metrics.return_per_thousand(*pairs)),
+        "each": metrics.whole_units(metrics.share(whole, len(tracked))) if tracked else None,
+    }
+
+
+def _place(row: Row) -> tuple[int, int, str]:
+    per_hour, revenue = (value if isinstance(value := row[key], int) else -1 for key in ("per_hour", "revenue"))
+    return (-per_hour, -revenue, str(row["format"]))
