@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from tracker.catalog import Desk, brands
 from tracker.catalog.fields import Output
 from tracker.domain.money import decimal_string
+from tracker.domain.spreadsheets import formula_safe
 from tracker.errors import BadInput
 from tracker.ledger import catalog
 from tracker.ledger import statements as ledger
@@ -125,7 +126,8 @@ def as_table(statements: Sequence[Statement]) -> list[list[str]]:
         rows.append(["", "opening", "", "", "", one.currency, one.opening])
         for line in one.lines:
             at = line.at.isoformat(timespec="seconds")
-            rows.append([at, line.kind, line.order, line.reference, line.amount, one.currency, line.balance])
+            named = (formula_safe(line.order), formula_safe(line.reference))
+            rows.append([at, line.kind, *named, line.amount, one.currency, line.balance])
         rows.append(["", "closing", "", "", "", one.currency, one.closing])
     return rows
 
