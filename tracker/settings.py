@@ -5,18 +5,30 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tracker.clock import Clock
 from tracker.errors import BadSetting
 
 T = TypeVar("T")
 Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """The server that takes our letters. `encryption` is tls from the start, starttls after the greeting, or none."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+    encryption: str = "starttls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,8 @@ class Settings:
     stream_pause_length: int
     log_level: str
     failpoints: str
+    smtp: Smtp | None = None
+    mail_from: str = ""
 
     @property
     def journal_folder(self) -> Path:
@@ -76,6 +90,9 @@ class Settings:
             raise BadSetting("TRACKER_DEMO_CLOCK: only a demo installation (TRACKER_DEMO=1) may bend time")
         port = _read(env, "PORT", "8000", _between(0, 65535))
         host = env.get("HOST", "127.0.0.1")
+        smtp, mail_from = _read(env, "SMTP_URL", "", _smtp), _read(env, "MAIL_FROM", "", _sender)
+        if smtp is not None and not mail_from:
+            raise BadSetting("MAIL_FROM: want the address that letters come from, such as tracker@example.com")
         return cls(
             state=state,
             database_url=_read(env, "DATABASE_URL", f"sqlite:///{state / 'tracker.db'}", _database_url),
@@ -95,6 +112,8 @@ class Settings:
             stream_pause_length=_read(env, "STREAM_PAUSE_LENGTH", "500000", _between(1000, 10**9)),
             log_level=_read(env, "LOG_LEVEL", "info", _one_of("debug", "info", "warning", "error")),
             failpoints=env.get("TRACKER_FAILPOINTS", ""),
+            smtp=smtp,
+            mail_from=mail_from,
         )
 
 
@@ -155,6 +174,41 @@ def _public_url(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("want the address people reach this service at, such as https://go.example.com")
     return text.rstrip("/")
+
+
+def _smtp(text: str) -> Smtp | None:
+    """smtps://… is encrypted from the start; smtp://… by STARTTLS where a password or `starttls=required` asks for it.
+
+    Errors never repeat the value: it holds a password.
+    """
+    if not text:
+        return None
+    wanted = "want smtp://user:password@host:587?starttls=required or smtps://user:password@host:465"
+    try:
+        parts = urlsplit(text)
+        port, host, asked = parts.port, parts.hostname, dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    except ValueError:
+        raise ValueError(wanted) from None
+    starttls = asked.pop("starttls", "required" if parts.username else "none")
+    tls = parts.scheme == "smtps"
+    if parts.scheme not in ("smtp", "smtps") or not host or asked or parts.path.strip("/") or parts.fragment:
+        raise ValueError(wanted)
+    if starttls not in ("required", "none"):
+        raise ValueError("starttls: want required or none")
+    encryption = "tls" if tls else ("starttls" if starttls == "required" else "none")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Smtp(host, port or (465 if tls else 587), user, password, encryption)
+
+
+def _sender(text: str) -> str:
+    """An address, or a name with one: Maison <tracker@example.com>."""
+    if not text:
+        return ""
+    _name, address = parseaddr(text)
+    local, at, domain = address.rpartition("@")
+    if not (local and at and domain) or not text.isprintable() or not address.isascii() or " " in address:
+        raise ValueError("want an address such as tracker@example.com or Maison <tracker@example.com>")
+    return text
 
 
 def _networks(text: str) -> tuple[Network, ...]:

@@ -30,6 +30,9 @@ _WORKER_TTL = 25  # RQ waits fifteen seconds less than this for a job: less than
 _MAINTENANCE = 60
 _MONITORING = 5
 
+stopping = threading.Event()
+"""Set once this process was told to stop: work that takes long hands itself back."""
+
 
 def wiring() -> Wiring:
     """The wiring of this very process. A fork builds its own: connections are not shared across processes."""
@@ -84,6 +87,7 @@ class Worker(SimpleWorker):
 
     def handle_warm_shutdown_request(self) -> None:
         self.told_to_stop = True
+        stopping.set()
 
     def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:
         super().prepare_job_execution(job, remove_from_intermediate_queue)

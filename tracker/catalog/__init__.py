@@ -16,6 +16,7 @@ from redis import Redis
 from sqlalchemy.orm import Session, sessionmaker
 
 from tracker import queue
+from tracker.ledger import jobs, mails
 from tracker.ledger.database import writing
 from tracker.links import ring
 
@@ -43,8 +44,13 @@ def changing(factory: sessionmaker[Session], redis: Redis) -> Iterator[Session]:
     with writing(factory) as session:
         yield session
     ring(redis)
+    doorbell = queue.Doorbell(redis)
     if session.info.get(_ORDERS_DUE):
-        queue.Doorbell(redis).ring(queue.ATTRIBUTION, queue.ATTRIBUTE)
+        doorbell.ring(queue.ATTRIBUTION, queue.ATTRIBUTE)
+    if session.info.get(mails.WRITTEN):
+        doorbell.ring(queue.LETTERS, queue.SEND)
+    if session.info.get(jobs.ASKED_FOR):
+        doorbell.ring(queue.LONG_WORK, queue.WORK)
 
 
 def tell_attribution(session: Session) -> None:

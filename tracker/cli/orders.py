@@ -14,6 +14,7 @@ from tracker.cli import _import, _rebuild, _shared
 from tracker.cli._shared import brand_option, json_option
 from tracker.domain.ids import is_id
 from tracker.errors import BadInput, NotFound
+from tracker.jobs.rebuild import mark
 from tracker.ledger.tables import OrderRow
 from tracker.reports import _orders, _shape
 from tracker.reports._shape import Row
@@ -95,7 +96,7 @@ def rebuild(brand: str | None, start: str | None, end: str | None, refold: bool,
             scope = _shape.scope_from(
                 session, desk.brand_id, {"from": start or "1970-01-01", "to": end or ""}, desk.now
             )
-        count = _rebuild.mark(built, desk.brand_id, (scope.start, scope.end), refold=refold)
+        count = mark(built, desk.brand_id, (scope.start, scope.end), refold=refold)
         click.echo(f"{count} orders will be credited anew")
         queue.Doorbell(built.hasty_redis).ring(queue.ATTRIBUTION, queue.ATTRIBUTE)
         if wait and count:

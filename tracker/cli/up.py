@@ -25,7 +25,7 @@ from tracker.supervise import Program, Supervisor, python
 _PATIENCE_WITH_PREDECESSOR = 3.0
 _START_DEADLINE = 120.0
 
-WORKERS = ("clicks", "orders", "attribution", "commissions", "housekeeping", "schedule")
+WORKERS = ("clicks", "orders", "attribution", "commissions", "housekeeping", "letters", "jobs", "schedule")
 
 
 def register(root: click.Group) -> None:

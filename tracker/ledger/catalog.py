@@ -27,12 +27,16 @@ from tracker.ledger.tables import (
     Dispute,
     Goal,
     Holdout,
+    Invitation,
+    Job,
     Link,
     Message,
     OrderRow,
     Partner,
     Payout,
     Placement,
+    Schedule,
+    SharedLink,
     Shop,
     ShopSecret,
     Snapshot,
@@ -42,7 +46,7 @@ from tracker.ledger.tables import (
 
 T = TypeVar(
     "T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Terms, Commission, Payout, Holdout, Snapshot, Cost,
-    Goal, Decision, Benchmark, Dispute, Message,
+    Goal, Decision, Benchmark, Dispute, Message, Schedule, SharedLink, Job, Invitation,
 )  # fmt: skip
 
 LARGEST_PAGE = 1000
