@@ -19,7 +19,7 @@ from tracker.errors import BadInput, Conflict, NotFound
 from tracker.ledger import accounts
 from tracker.ledger.tables import Account
 from tracker.web import auth
-from tracker.web.auth import TRIES, TRIES_OF_ADDRESS, Throttle
+from tracker.web.throttle import TRIES, TRIES_OF_ADDRESS, Throttle
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_hash_made_with_weaker_parameters_is_replaced_at_the_next_sign_in(ledg
 def test_another_password_ends_every_session(ledger: Ledger) -> None:
     account = made(ledger)
     with ledger.writing() as session:
-        accounts.set_password(session, EMAIL, "another long password")
+        accounts.set_password(session, EMAIL, "another long password", NOW)
     with ledger.session() as session:
         assert accounts.person(session, account, 0) is None
         assert accounts.person(session, account, 1) is not None
@@ -119,7 +119,7 @@ def test_what_cannot_be_an_account_is_refused(sqlite_ledger: Ledger) -> None:
         with pytest.raises(BadInput), sqlite_ledger.writing() as session:
             accounts.create_account(session, email, password, NOW)
     with pytest.raises(NotFound), sqlite_ledger.writing() as session:
-        accounts.set_password(session, EMAIL, PASSWORD)
+        accounts.set_password(session, EMAIL, PASSWORD, NOW)
 
 
 # --- sessions --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from typing import NewType
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -19,12 +20,19 @@ from sqlalchemy.orm import Session, sessionmaker
 from tracker.domain.ids import new_id
 from tracker.domain.roles import RIGHTS, Right, Role
 from tracker.errors import BadInput, Conflict, NotFound
+from tracker.ledger import sign_ins
 from tracker.ledger.database import writing
 from tracker.ledger.tables import Account, Membership
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024
 _LONGEST_EMAIL = 320
+
+PASSWORD_LENGTH = f"want {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
+NOT_AN_ADDRESS = "want an e-mail address"
+KNOWN_ADDRESS = "this address has an account already"
+
+PasswordHash = NewType("PasswordHash", str)
 
 _hasher = PasswordHasher()
 
@@ -53,22 +61,36 @@ class Person:
         """Whether they may read any brand's figures at all."""
         return self.operator or any(Right.READ in RIGHTS[role] for role in self.roles.values())
 
+    @property
+    def is_partner_only(self) -> bool:
+        """Whether the partner's page is all there is for them."""
+        return bool(self.partners) and not self.is_staff
+
 
 def create_account(session: Session, email: str, password: str, now: datetime, *, operator: bool = False) -> str:
     """Make an account and return its id. Raises BadInput, and Conflict where the address has one."""
+    return open_account(session, email, hashed(password), now, operator=operator)
+
+
+def open_account(
+    session: Session, email: str, password: PasswordHash, now: datetime, *, operator: bool = False,
+    language: str | None = None,
+) -> str:  # fmt: skip
+    """Make an account whose password was hashed before the transaction began. Raises as `create_account` does."""
     account = Account(
         id=new_id(),
-        email=_email(email),
-        password_hash=_hashed(password),
+        email=checked_email(email),
+        password_hash=password,
         epoch=0,
         operator=operator,
+        language=language,
         created_at=now,
     )
-    session.add(account)
     try:
-        session.flush()
+        with session.begin_nested():
+            session.add(account)
     except IntegrityError:
-        raise Conflict("this address has an account already") from None
+        raise Conflict(KNOWN_ADDRESS) from None
     return account.id
 
 
@@ -83,7 +105,7 @@ def verify_password(sessions: sessionmaker[Session], email: str, password: str) 
     A hash made with older parameters is replaced on the way. No transaction is open while the hash is computed.
     """
     with sessions() as session:
-        account = session.execute(select(Account).where(Account.email == _folded(email))).scalar_one_or_none()
+        account = session.execute(select(Account).where(Account.email == folded(email))).scalar_one_or_none()
     known = account.password_hash if account else _nobodys_hash()
     if not _matches(known, password) or account is None:
         return None
@@ -92,21 +114,42 @@ def verify_password(sessions: sessionmaker[Session], email: str, password: str) 
     return Person(account.id, account.email, account.epoch)
 
 
-def set_password(session: Session, email: str, password: str) -> None:
+def set_password(session: Session, email: str, password: str, wall: datetime) -> None:
     """Give the account another password and end all its sessions. Raises BadInput and NotFound."""
-    changed = session.execute(
-        update(Account)
-        .where(Account.email == _folded(email))
-        .values(password_hash=_hashed(password), epoch=Account.epoch + 1)
-        .returning(Account.id)
-    ).first()
-    if changed is None:
-        raise NotFound("no account has this address")
+    account = by_email(session, email)
+    change_password(session, account.id, hashed(password), wall)
 
 
-def end_sessions(session: Session, account_id: str) -> None:
+def change_password(
+    session: Session, account_id: str, password: PasswordHash, wall: datetime, *, staying: str | None = None
+) -> int:
+    """Another password, hashed before the transaction began; every session but the `staying` one ends.
+
+    Returns the epoch that the staying one carries from now on.
+    """
+    sign_ins.end_all(session, account_id, wall, but=staying)
+    changed = update(Account).where(Account.id == account_id).values(password_hash=password, epoch=Account.epoch + 1)
+    epoch: int = session.execute(changed.returning(Account.epoch)).scalar_one()
+    return epoch
+
+
+def end_sessions(session: Session, account_id: str, wall: datetime) -> None:
     """Sign the account out everywhere."""
+    sign_ins.end_all(session, account_id, wall)
     session.execute(update(Account).where(Account.id == account_id).values(epoch=Account.epoch + 1))
+
+
+def choose_language(session: Session, account_id: str, language: str | None) -> None:
+    """The language of pages and letters; None is the browser's."""
+    session.execute(update(Account).where(Account.id == account_id).values(language=language))
+
+
+def by_email(session: Session, email: str) -> Account:
+    """The account of an address. Raises NotFound."""
+    account = session.execute(select(Account).where(Account.email == folded(email))).scalar_one_or_none()
+    if account is None:
+        raise NotFound("no account has this address")
+    return account
 
 
 def person(session: Session, account_id: str, epoch: int) -> Person | None:
@@ -142,25 +185,28 @@ def _person(session: Session, account: Account) -> Person:
     )
 
 
-def _folded(email: str) -> str:
+def folded(email: str) -> str:
+    """An address as accounts keep it."""
     return email.strip().casefold()
 
 
-def _email(text: str) -> str:
-    email = _folded(text)
+def checked_email(text: str) -> str:
+    """An address that may have an account, as it is kept. Raises BadInput."""
+    email = folded(text)
     name, at, domain = email.rpartition("@")
     if not (name and at and domain) or any(map(_unseen, email)) or len(email) > _LONGEST_EMAIL:
-        raise BadInput("email", "want an e-mail address")
+        raise BadInput("email", NOT_AN_ADDRESS)
     return email
 
 
 _unseen: Callable[[str], bool] = lambda character: character.isspace() or not character.isprintable()  # noqa: E731
 
 
-def _hashed(password: str) -> str:
+def hashed(password: str) -> PasswordHash:
+    """The hash of a new password; it takes long, so compute it before a transaction. Raises BadInput."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise BadInput("password", f"want {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
-    return _hasher.hash(password)
+        raise BadInput("password", PASSWORD_LENGTH)
+    return PasswordHash(_hasher.hash(password))
 
 
 def _matches(known: str, password: str) -> bool:

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import cast
 from urllib.parse import urlsplit
 
 from apiflask import APIFlask
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from redis import Redis, RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from tracker import log
 from tracker.domain.addresses import client_address, truncated
 from tracker.domain.roles import Right
 from tracker.errors import Forbidden, Unavailable
-from tracker.ledger import accounts
+from tracker.ledger import accounts, second_factor, sign_ins
 from tracker.ledger.accounts import Person
 from tracker.ledger.database import writing
-from tracker.web import guard
+from tracker.web import filters, guard
+from tracker.web.throttle import Throttle
 from tracker.wiring import Wiring
 
-IDLE = timedelta(hours=8)
-LONGEST = timedelta(days=7)
-_TOUCH = timedelta(minutes=1)  # how stale the cookie's last-seen may be before it is sent anew
+IDLE, LONGEST = sign_ins.IDLE, sign_ins.LONGEST
+_FRESH = timedelta(minutes=1)  # how stale the cookie's last-seen may be before it is sent anew
 
-WINDOW = 15 * 60  # seconds over which attempts are counted
-TRIES = 10  # of one account from one address
-TRIES_OF_ADDRESS = 50  # of one address on any account
+_STEP_WAITS = timedelta(minutes=10)  # how long after the password the second step may take
+_KEPT = "lang"  # what of a cookie outlives a session: it says nothing about anybody
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
@@ -48,7 +42,9 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     )
     blueprint = Blueprint("auth", __name__)
     guard.show_errors_of(blueprint)
-    _add_views(blueprint, wiring, Throttle(wiring.hasty_redis, wiring.settings.secret_key))
+    blueprint.before_request(keep_language)
+    _add_views(blueprint, wiring, throttle_of(wiring))
+    _add_second_step(blueprint, wiring, throttle_of(wiring))
     app.register_blueprint(blueprint)
 
 
@@ -62,7 +58,7 @@ def _add_views(blueprint: Blueprint, wiring: Wiring, throttle: Throttle) -> None
     @blueprint.post("/sign-in")
     def enter() -> ResponseReturnValue:
         email, password = request.form.get("email", "")[:400], request.form.get("password", "")
-        address = _address(wiring)
+        address = network(wiring)
         if not throttle.allows(email, address):
             log.warning("sign_in_throttled")
             return _form(email=email, throttled=True), 429
@@ -71,16 +67,60 @@ def _add_views(blueprint: Blueprint, wiring: Wiring, throttle: Throttle) -> None
             log.info("sign_in_refused")
             return _form(email=email, refused=True), 403
         throttle.forgive(email, address)
-        _open(person, wiring.clock.wall())
-        return redirect(_inside(request.form.get("next", "")))
+        wanted = inside(request.form.get("next", ""))
+        with wiring.sessions() as ledger:
+            if second_factor.is_on(ledger, person.id):
+                return _half_open(person, wanted, wiring.clock.wall())
+        open_session(wiring, person)
+        return redirect(wanted)
 
     @blueprint.post("/sign-out")
     def sign_out() -> ResponseReturnValue:
         if person := signed_in(wiring):
             with writing(wiring.sessions) as ledger:
-                accounts.end_sessions(ledger, person.id)
-        session.clear()
+                sign_ins.end(ledger, person.id, this_session(), wiring.clock.wall())
+        _forget()
         return redirect(url_for("auth.sign_in"))
+
+
+def _add_second_step(blueprint: Blueprint, wiring: Wiring, throttle: Throttle) -> None:
+    @blueprint.get("/sign-in/code")
+    def code() -> ResponseReturnValue:
+        if _half(wiring) is None:
+            return redirect(url_for("auth.sign_in"))
+        return render_template("code.html")
+
+    @blueprint.post("/sign-in/code")
+    def enter_code() -> ResponseReturnValue:
+        person = _half(wiring)
+        if person is None:
+            return redirect(url_for("auth.sign_in"), code=303)
+        if not allows_code(throttle, person.id, network(wiring)):
+            return render_template("code.html", throttled=True), 429
+        if not spends_code(wiring, person.id):
+            log.info("second_step_refused")
+            return render_template("code.html", refused=True), 403
+        wanted = inside(session.get("next", ""))
+        open_session(wiring, person)
+        return redirect(wanted, code=303)
+
+
+def throttle_of(wiring: Wiring) -> Throttle:
+    """What counts the attempts at this installation's secrets."""
+    return Throttle(wiring.hasty_redis, wiring.settings.secret_key)
+
+
+def allows_code(throttle: Throttle, account_id: str, address: str) -> bool:
+    """Count an attempt at the account's second factor; whether it may go on."""
+    name = f"second step {account_id}"
+    return throttle.allows(name, address) and throttle.allows_anywhere(name)
+
+
+def spends_code(wiring: Wiring, account_id: str) -> bool:
+    """Whether the form holds a code that is good now; from here on it is used."""
+    said = (request.form.get("code", "").strip() or request.form.get("recovery", ""))[:100]
+    with writing(wiring.sessions) as ledger:
+        return second_factor.spend(ledger, wiring.settings.secret_key, account_id, said, wiring.clock.wall())
 
 
 def required(
@@ -107,6 +147,8 @@ def required(
             return _asked()
         if anyone or (person.partners if portal else person.is_staff):
             return None
+        if request.method not in ("GET", "HEAD"):
+            raise Forbidden("this is not yours to change")
         return cast("Response", redirect(home(person)))
 
     return check
@@ -114,11 +156,16 @@ def required(
 
 def home(person: Person) -> str:
     """Where somebody's pages begin. Raises Forbidden for whoever has none: no brand knows them any more."""
-    if person.is_staff:
-        return url_for("pages.overview")
-    if person.partners and "portal.home" in current_app.view_functions:
-        return url_for("portal.home")
+    if person.is_staff or ("portal.home" in current_app.view_functions and person.partners):
+        return home_of(person)
     raise Forbidden("no brand knows you yet, or any more; ask its owner for an invitation")
+
+
+def home_of(person: Person | None) -> str:
+    """Where the name of the house leads on every page."""
+    if person and person.is_partner_only and "portal.home" in current_app.view_functions:
+        return url_for("portal.home")
+    return url_for("pages.overview")
 
 
 def partnerships() -> list[tuple[str, str]]:
@@ -155,7 +202,7 @@ def signed_in(wiring: Wiring) -> Person | None:
         except (OperationalError, InterfaceError) as error:
             raise Unavailable("the ledger does not answer") from error
         if g.person is None and "account" in session:
-            session.clear()
+            _forget()
     return cast("Person | None", g.person)
 
 
@@ -163,8 +210,24 @@ def _who(wiring: Wiring) -> Person | None:
     claimed = _by_cookie(wiring)
     if claimed is None:
         return None
+    wall = wiring.clock.wall()
     with wiring.sessions() as ledger:
-        return accounts.person(ledger, claimed.id, claimed.epoch)
+        person = accounts.person(ledger, claimed.id, claimed.epoch)
+        seen = sign_ins.is_open(ledger, claimed.id, this_session(), wall)
+    if person is None or seen is None:
+        return None
+    if sign_ins.is_stale(seen, wall):
+        _touch(wiring, wall)
+    return person
+
+
+def _touch(wiring: Wiring, wall: datetime) -> None:
+    """Note that the session is used, as far as the ledger has a moment for it."""
+    try:
+        with writing(wiring.hasty_sessions) as ledger:
+            sign_ins.touch(ledger, this_session(), wall)
+    except Unavailable as error:
+        log.warning("session_use_not_noted", error=type(error).__name__)
 
 
 def _by_cookie(wiring: Wiring) -> Person | None:
@@ -177,19 +240,65 @@ def _by_cookie(wiring: Wiring) -> Person | None:
         return None
     if wall - seen > IDLE or wall - opened > LONGEST:
         return None
-    if wall - seen > _TOUCH:
+    if wall - seen > _FRESH:
         session["seen"] = wall.isoformat()
     return Person(account, "", epoch)
 
 
-def _open(person: Person, wall: datetime) -> None:
+def open_session(wiring: Wiring, person: Person) -> None:
     """A new session: nothing that was in the cookie before survives, the CSRF secret included."""
-    session.clear()
-    session.update(account=person.id, epoch=person.epoch, opened=wall.isoformat(), seen=wall.isoformat())
+    wall, agent = wiring.clock.wall(), request.headers.get("User-Agent", "")
+    with writing(wiring.sessions) as ledger:
+        sign_in = sign_ins.add(ledger, person.id, agent, network(wiring) or None, wall)
+    _forget()
+    session.update(
+        account=person.id, epoch=person.epoch, sign_in=sign_in, opened=wall.isoformat(), seen=wall.isoformat()
+    )
+    g.pop("person", None)
     log.info("signed_in", account=person.id)
 
 
-def _address(wiring: Wiring) -> str:
+def this_session() -> str:
+    """The id of the session that asks, empty for nobody's."""
+    return str(session.get("sign_in", ""))
+
+
+def _half_open(person: Person, wanted: str, wall: datetime) -> ResponseReturnValue:
+    """The password was right: what is open so far is the second step alone."""
+    _forget()
+    session.update(half=person.id, half_epoch=person.epoch, half_at=wall.isoformat(), next=wanted)
+    return redirect(url_for("auth.code"), code=303)
+
+
+def _half(wiring: Wiring) -> Person | None:
+    """Whose password was right a moment ago."""
+    try:
+        account, epoch = str(session["half"]), int(session["half_epoch"])
+        since = datetime.fromisoformat(session["half_at"])
+    except (KeyError, ValueError):
+        return None
+    if wiring.clock.wall() - since > _STEP_WAITS:
+        return None
+    with wiring.sessions() as ledger:
+        return accounts.person(ledger, account, epoch)
+
+
+def _forget() -> None:
+    """Nothing of the cookie stays but the language that was chosen."""
+    language = session.get(_KEPT)
+    session.clear()
+    if language:
+        session[_KEPT] = language
+
+
+def keep_language() -> None:
+    """A before-request function of pages for those who are not signed in: `?lang=` is remembered."""
+    asked = request.args.get("lang")
+    if request.method == "GET" and asked in filters.LANGUAGES:
+        session[_KEPT] = asked
+
+
+def network(wiring: Wiring) -> str:
     """The network that the request came from: whoever has one address of it may have them all."""
     forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
     return truncated(client_address(request.remote_addr or "", forwarded, wiring.settings.trusted_proxies)) or ""
@@ -200,64 +309,8 @@ def _form(*, email: str = "", refused: bool = False, throttled: bool = False) ->
     return render_template("sign_in.html", email=email, refused=refused, throttled=throttled, next=wanted)
 
 
-def _inside(wanted: str) -> str:
+def inside(wanted: str) -> str:
     """`wanted` where it is a path on this site, else the overview: a form must not lead anybody elsewhere."""
     parts = urlsplit(wanted)
     plain = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
     return wanted if plain and not parts.scheme and not parts.netloc else url_for("pages.overview")
-
-
-@dataclass
-class Throttle:
-    """Counts attempts in Redis; where Redis does not answer, in this process: nobody is locked out by our failure.
-
-    An attempt is counted before the password is looked at, so that many at once do not slip through. Keys are keyed
-    digests: Redis learns neither the address nor the account.
-    """
-
-    redis: Redis
-    key: str
-    _here: dict[str, tuple[int, float]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def allows(self, email: str, address: str) -> bool:
-        """Count an attempt; whether it may go on."""
-        limits = {self._name(email.strip().casefold(), address): TRIES, self._name("", address): TRIES_OF_ADDRESS}
-        counts = self._count(list(limits))
-        return all(count <= limit for count, limit in zip(counts, limits.values(), strict=True))
-
-    def forgive(self, email: str, address: str) -> None:
-        """The password was right: the account's own count begins anew."""
-        name = self._name(email.strip().casefold(), address)
-        with self._lock:
-            self._here.pop(name, None)
-        try:
-            self.redis.delete(name)
-        except (RedisError, OSError):
-            return
-
-    def _name(self, email: str, address: str) -> str:
-        text = f"{email}\n{address}".encode()
-        return "sign-in:" + blake2b(text, key=self.key.encode()[:64], digest_size=16).hexdigest()
-
-    def _count(self, names: list[str]) -> list[int]:
-        try:
-            pipeline = self.redis.pipeline(transaction=True)
-            for name in names:
-                pipeline.set(name, 0, ex=WINDOW, nx=True)
-                pipeline.incr(name)
-            return [int(answer) for answer in pipeline.execute()[1::2]]
-        except (RedisError, OSError) as error:
-            log.warning("throttle_without_redis", error=type(error).__name__)
-            return [self._count_here(name) for name in names]
-
-    def _count_here(self, name: str) -> int:
-        now = time.monotonic()
-        with self._lock:
-            if len(self._here) > 10_000:
-                self._here.clear()
-            count, until = self._here.get(name, (0, now + WINDOW))
-            if until <= now:
-                count, until = 0, now + WINDOW
-            self._here[name] = (count + 1, until)
-            return count + 1

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from tracker import estimates, queue
 from tracker.attribution._refusals import REFUSALS
+from tracker.domain.roles import Right
 from tracker.errors import BadInput, NotFound
 from tracker.ledger import estimates as rows
 from tracker.ledger.database import writing
@@ -56,7 +57,8 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     @blueprint.post("")
     def ask() -> ResponseReturnValue:
         with writing(wiring.sessions) as session:
-            _, wanted = _asked(session, wiring)
+            view, wanted = _asked(session, wiring)
+            auth.demand(Right.PLAN, view.brand.id)
             rows.ask(session, wanted, wiring.clock.wall())
         queue.Doorbell(wiring.hasty_redis).ring(queue.HOUSEKEEPING, queue.ESTIMATE)
         days = {"from": wanted.first.isoformat(), "to": wanted.last.isoformat(), "level": wanted.level.value}

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from tracker.catalog import Desk, payouts
 from tracker.catalog.fields import problems
+from tracker.domain.roles import Right
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.ledger.database import writing
 from tracker.web import auth, guard
@@ -39,6 +40,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
             with writing(wiring.sessions) as session:
                 view = View.of_request(session, wiring)
                 if view is not None:
+                    auth.demand(Right.PAY, view.brand.id)
                     _pay(wiring.desk(session, view.brand.id))
         except ValidationError as error:
             return _page(wiring, problems(error))

@@ -18,6 +18,7 @@ from tracker.catalog.fields import problems
 from tracker.domain.differences import Comparison, ranked
 from tracker.domain.presets import PRESETS
 from tracker.domain.reasons import RULE_SENTENCES
+from tracker.domain.roles import Right
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.reports import _shape
 from tracker.web import _rule_form, auth, guard
@@ -53,7 +54,7 @@ def _add_overview(blueprint: Blueprint, wiring: Wiring) -> None:
         given = {"name": request.form.get("name", ""), "preset": request.form.get("preset") or None}
         try:
             with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-                draft = drafts.add(_desk(session, wiring), drafts.NewDraft.model_validate(given))
+                draft = drafts.add(_planning(session, wiring), drafts.NewDraft.model_validate(given))
             return redirect(to("rules.draft", draft_id=draft.id))
         except (ValidationError, BadInput, Conflict) as error:
             with wiring.sessions() as session:
@@ -82,7 +83,7 @@ def _add_drafts(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.post("/drafts/<draft_id>/drop")
     def drop(draft_id: str) -> ResponseReturnValue:
         with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-            drafts.drop(_desk(session, wiring), draft_id)
+            drafts.drop(_planning(session, wiring), draft_id)
         return redirect(to("rules.overview"))
 
 
@@ -117,7 +118,7 @@ def _add_publication(blueprint: Blueprint, wiring: Wiring) -> None:
         given = {name: request.form[name] for name in ("start", "past", "newest") if request.form.get(name)}
         try:
             with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-                drafts.publish(_desk(session, wiring), draft_id, drafts.Publication.model_validate(given))
+                drafts.publish(_planning(session, wiring), draft_id, drafts.Publication.model_validate(given))
             return redirect(to("rules.overview"))
         except (ValidationError, BadInput, Conflict) as error:
             with wiring.sessions() as session:
@@ -153,9 +154,8 @@ def _draft(session: Session, wiring: Wiring, draft_id: str, errors: Mapping[str,
 
 def _save(session: Session, wiring: Wiring, draft_id: str) -> Mapping[str, str]:
     """Save what was filled in; by field what will not do: then nothing is saved."""
-    view = _view(session, wiring)
-    desk = wiring.desk(session, view.brand.id)
-    campaigns = Names.of(session, view.brand.id).campaigns
+    desk = _planning(session, wiring)
+    campaigns = Names.of(session, desk.brand_id).campaigns
     settings, errors = _rule_form.written(drafts.one(desk, draft_id).settings, request.form, campaigns)
     try:
         change = drafts.DraftChange(name=request.form.get("name", ""), settings=settings)
@@ -193,8 +193,11 @@ def _view(session: Session, wiring: Wiring) -> View:
     return view
 
 
-def _desk(session: Session, wiring: Wiring) -> Desk:
-    return wiring.desk(session, _view(session, wiring).brand.id)
+def _planning(session: Session, wiring: Wiring) -> Desk:
+    """The desk of somebody who may change the rules. Raises Forbidden."""
+    view = _view(session, wiring)
+    auth.demand(Right.PLAN, view.brand.id)
+    return wiring.desk(session, view.brand.id)
 
 
 def _said(error: Exception) -> str:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from tracker import catalog
 from tracker.catalog import commissions, terms
 from tracker.catalog.fields import problems
+from tracker.domain.roles import Right
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.web import auth, guard
 from tracker.web.pages import Names, View
@@ -44,6 +45,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
             with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
                 view = View.of_request(session, wiring)
                 if view is not None:
+                    auth.demand(Right.PAY, view.brand.id)
                     terms.add(wiring.desk(session, view.brand.id), terms.NewTerms.model_validate(_typed()))
         except ValidationError as error:
             return _page(wiring, problems(error))

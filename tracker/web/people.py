@@ -1,0 +1,124 @@
+"""The people of a brand: who has which role, who is invited, and the link of an invitation, shown once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from apiflask import APIFlask
+from flask import Blueprint, Response, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from tracker.catalog import Desk, people
+from tracker.catalog.fields import problems
+from tracker.domain.roles import Right, Role
+from tracker.errors import BadInput, Conflict, NotFound
+from tracker.ledger.database import writing
+from tracker.web import auth, guard
+from tracker.web.pages import Names, View, to
+from tracker.wiring import Wiring
+
+ROLES = {
+    Role.OWNER: ("Owner", "everything, people and shops included"),
+    Role.MARKETER: ("Marketer", "campaigns, partners, links, costs, reports sent out"),
+    Role.FINANCE: ("Finance", "terms, payouts, costs, reports sent out"),
+    Role.VIEWER: ("Viewer", "sees every figure, changes nothing"),
+    Role.PARTNER: ("Partner", "the partner's own page, nothing else"),
+}
+SENTENCES = tuple(text for pair in ROLES.values() for text in pair)
+_FRESH = "fresh_invitation"
+
+
+def register(app: APIFlask, wiring: Wiring) -> None:
+    """Add the page, for those who manage a brand."""
+    blueprint = Blueprint("people", __name__, url_prefix="/people")
+    blueprint.before_request(auth.required(wiring))
+    guard.show_errors_of(blueprint)
+    _add_members(blueprint, wiring)
+    _add_invitations(blueprint, wiring)
+    app.register_blueprint(blueprint)
+
+
+def _add_members(blueprint: Blueprint, wiring: Wiring) -> None:
+    @blueprint.get("")
+    def show() -> ResponseReturnValue:
+        return _page(wiring)
+
+    @blueprint.post("/<account_id>/role")
+    def change_role(account_id: str) -> ResponseReturnValue:
+        change = {name: request.form.get(name) or None for name in ("role", "partner")}
+        return _changed(
+            wiring, lambda desk: people.change_role(desk, account_id, people.MemberChange.model_validate(change))
+        )
+
+    @blueprint.post("/<account_id>/remove")
+    def remove(account_id: str) -> ResponseReturnValue:
+        return _changed(wiring, lambda desk: people.remove(desk, account_id))
+
+
+def _add_invitations(blueprint: Blueprint, wiring: Wiring) -> None:
+    @blueprint.post("/invitations")
+    def invite() -> ResponseReturnValue:
+        by = auth.signed_in(wiring)
+
+        def work(desk: Desk) -> None:
+            _show_once(people.invite(desk, people.NewInvitation.model_validate(_typed()), by=by.id if by else None))
+
+        return _changed(wiring, work, typed=_typed())
+
+    @blueprint.post("/invitations/<invitation_id>/resend")
+    def resend(invitation_id: str) -> ResponseReturnValue:
+        return _changed(wiring, lambda desk: _show_once(people.resend(desk, invitation_id)))
+
+    @blueprint.post("/invitations/<invitation_id>/revoke")
+    def revoke(invitation_id: str) -> ResponseReturnValue:
+        return _changed(wiring, lambda desk: people.revoke(desk, invitation_id))
+
+
+def _changed(
+    wiring: Wiring, work: Callable[[Desk], object], typed: Mapping[str, str] | None = None
+) -> ResponseReturnValue:
+    """Do it and show the page; where it is refused, the page with the reasons and what was typed."""
+    try:
+        with writing(wiring.sessions) as ledger:
+            work(_desk(ledger, wiring)[1])
+    except ValidationError as error:
+        return _page(wiring, problems(error), typed)
+    except (BadInput, Conflict) as error:
+        return _page(wiring, [(getattr(error, "field", ""), str(error))], typed)
+    return redirect(to("people.show"), code=303)
+
+
+def _show_once(fresh: people.FreshInvitation) -> None:
+    """The link rides in the cookie of who invites until their next page, for installations that send no letters."""
+    session[_FRESH] = {"brand": request.args.get("brand"), "email": fresh.email, "link": fresh.link}
+
+
+def _desk(ledger: Session, wiring: Wiring) -> tuple[View, Desk]:
+    """The brand's desk for somebody who manages it. Raises NotFound and Forbidden."""
+    view = View.of_request(ledger, wiring)
+    if view is None:
+        raise NotFound("there is no brand yet: add one with tracker brand add")
+    auth.demand(Right.MANAGE, view.brand.id)
+    return view, wiring.desk(ledger, view.brand.id)
+
+
+def _page(
+    wiring: Wiring, refused: list[tuple[str, str]] | None = None, typed: Mapping[str, str] | None = None
+) -> ResponseReturnValue:
+    with wiring.sessions() as ledger:
+        view, desk = _desk(ledger, wiring)
+        found = {"members": people.members(desk), "invitations": people.pending(desk)}
+        names = Names.of(ledger, view.brand.id)
+    fresh = cast("Mapping[str, str] | None", session.pop(_FRESH, None))
+    page = render_template(
+        "people.html", view=view, names=names, roles=ROLES, fresh=fresh, refused=refused or [], typed=typed or {},
+        wall=wiring.clock.wall(), **found,
+    )  # fmt: skip
+    return Response(page, status=422 if refused else 200)
+
+
+def _typed() -> dict[str, str]:
+    return {name: value for name in ("email", "role", "partner", "language") if (value := request.form.get(name, ""))}
