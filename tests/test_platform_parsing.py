@@ -349,7 +349,7 @@ def test_any_value_in_any_place_is_read_or_refused_and_nothing_else(data: st.Dat
 def test_snapshots_have_no_field_for_a_person_but_the_hash() -> None:
     assert {field.name for field in fields(Snapshot)} == {
         *("status", "currency", "amounts", "placed_at", "number", "test", "refunded", "codes", "click_ids"),
-        *("customer", "source", "landing", "flags", "region"),
+        *("customer", "source", "landing", "flags", "region", "marks"),
     }
 
 

@@ -63,9 +63,10 @@ class Snapshot:
     """The whole order as the shop described it at the event's version.
 
     `refunded` is a cumulative figure where the shop gives one (None where it does not): everything refunded up to the
-    version. `codes` is None where this body cannot know the codes. Click ids are collected over all bodies. `source` is
-    empty for the shop's own web checkout, else pos, draft, marketplace, or the shop's own word. `region` is where the
-    goods went (see `regions`). `flags` are remarks of the reader, such as a field it could not use.
+    version. `codes` is None where this body cannot know the codes. Click ids are collected over all bodies, and so are
+    `marks`, the traces of other marketing (see `domain.marks`). `source` is empty for the shop's own web checkout, else
+    pos, draft, marketplace, or the shop's own word. `region` is where the goods went (see `regions`). `flags` are
+    remarks of the reader, such as a field it could not use.
     """
 
     status: Status
@@ -82,6 +83,7 @@ class Snapshot:
     landing: str = ""
     flags: tuple[str, ...] = ()
     region: str | None = None
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ _READ: dict[tuple[type[Any], str], Callable[[Any], Any]] = {
     (Snapshot, "codes"): _maybe_tuple,
     (Snapshot, "click_ids"): tuple,
     (Snapshot, "flags"): tuple,
+    (Snapshot, "marks"): tuple,
     (Refund, "status"): RefundStatus,
     (StatusChange, "status"): Status,
     (Evidence, "click_ids"): tuple,
@@ -256,6 +259,7 @@ class Order:
     landing: str = ""
     flags: tuple[str, ...] = ()
     region: str | None = None
+    marks: tuple[str, ...] = ()
 
     @property
     def earns(self) -> bool:
@@ -329,6 +333,7 @@ def fold(events: Iterable[OrderEvent], formula: str = NET_FORMULA) -> Order | No
         landing=_latest_known(snapshots, "landing") or "",
         region=_latest_known(snapshots, "region"),
         flags=latest.flags,
+        marks=tuple(dict.fromkeys(mark for _, told in snapshots for mark in told.marks)),
     )
     return _less_refunds(order, _Refunds.among(ordered, latest.currency), formula)
 

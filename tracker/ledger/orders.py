@@ -39,7 +39,7 @@ from tracker.domain.orders import (
     fold,
 )
 from tracker.errors import BadPayload
-from tracker.ledger import inbox
+from tracker.ledger import figures, inbox
 from tracker.ledger.bulk import insert_ignore
 from tracker.ledger.database import is_postgresql
 from tracker.ledger.due import mark_due
@@ -101,7 +101,10 @@ def _after(place: str) -> ColumnElement[bool]:
 
 
 _RENEW = (
-    update(_ORDERS).where(*_OTHERS, _after("earlier"), ~_after("later")).values(customer_is_new=bindparam("is_new"))
+    update(_ORDERS)
+    .where(*_OTHERS, _after("earlier"), ~_after("later"))
+    .values(customer_is_new=bindparam("is_new"))
+    .returning(_ORDERS.c.placed_day)
 )
 
 
@@ -244,6 +247,7 @@ def _conclusions(order: Order | None, home: Home) -> dict[str, Any]:
         "codes": list(order.codes) if order else [],
         "click_ids": list(order.click_ids) if order else [],
         "flags": list(order.flags) if order else [],
+        "marks": (list(order.marks) or None) if order else None,
     }
 
 
@@ -264,6 +268,8 @@ def _write(
         mark_due(session, [row["id"]], "customer", wall)
     fresh["customer_is_new"] = _is_new(session, home, row, fresh, moved=moved)
     session.connection().execute(_UPDATE, {"row_id": row["id"], **fresh, "folded_at": now})
+    days = {row["placed_day"], fresh["placed_day"]} - {None}
+    figures.changed(session, figures.ORDERS, [(home.brand_id, day) for day in days])
     _write_clicks(session, row["id"], fresh["click_ids"], known=row["click_ids"])
     _write_codes(session, row["id"], home.brand_id, fresh["codes"], known=row["codes"])
     mark_due(session, [row["id"]], "order", wall)
@@ -366,7 +372,8 @@ def _renew_customer(
     if before != after:
         (earlier_at, earlier_id), (later_at, later_id) = sorted((before, after))
         places = {"earlier_at": earlier_at, "earlier_id": earlier_id, "later_at": later_at, "later_id": later_id}
-        session.connection().execute(_RENEW, {**theirs, **places, "is_new": before < after})
+        renewed = session.connection().execute(_RENEW, {**theirs, **places, "is_new": before < after}).scalars()
+        figures.changed(session, figures.ORDERS, [(brand_id, day) for day in renewed if day is not None])
     return after
 
 

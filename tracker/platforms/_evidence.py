@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from urllib.parse import parse_qsl, urlencode
 
-from tracker.domain import codes, regions
+from tracker.domain import codes, marks, regions
 from tracker.domain.deliveries import ShopContext
 from tracker.domain.ids import is_id
 from tracker.platforms._fields import Fields
@@ -36,6 +36,19 @@ def click_ids(
     from_texts = (found for value in texts for found in _ids(value))
     told = dict.fromkeys(chain(from_urls, from_names, from_texts))
     return tuple(islice(told, MOST))
+
+
+def marks_of(
+    shop: ShopContext, urls: Iterable[object] = (), named: Iterable[tuple[object, object]] = ()
+) -> tuple[str, ...]:
+    """The traces of other marketing: those that the snippet handed over by name, and those of the landing URLs."""
+    name = f"{shop.click_parameter}_via".casefold()
+    handed = [value for key, value in named if _plain(key) in (name, f"_{name}")]
+    own = {shop.click_parameter.casefold(), f"_{shop.click_parameter}".casefold()}
+    landed = (mark for url in urls for mark in marks.in_query(_query(url), ours=bool(_in_url(url, own))))
+    found = marks.kept(handed)
+    known = {mark.partition("@")[0] for mark in found}
+    return marks.kept([*found, *(mark for mark in landed if mark not in known)])
 
 
 def _plain(name: object) -> str:

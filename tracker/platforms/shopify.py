@@ -166,7 +166,8 @@ def _order(body: Fields, shop: ShopContext) -> list[OrderEvent]:
         number=body.have("name", _fields.text, "")[:100] or body.have("order_number", _fields.text, "")[:100],
         test=body.have("test", _fields.flag, False),
         codes=_codes(body),
-        click_ids=_click_ids(body, shop),
+        click_ids=_evidence.click_ids(shop, [body.values.get("landing_site")], _named(body)),
+        marks=_evidence.marks_of(shop, [body.values.get("landing_site")], _named(body)),
         customer=_customer(body, shop),
         source=_source(body),
         landing=_evidence.landing(body.values.get("landing_site")),
@@ -200,11 +201,12 @@ def _codes(body: Fields) -> tuple[str, ...] | None:
     return _evidence.code_texts(told)
 
 
-def _click_ids(body: Fields, shop: ShopContext) -> tuple[str, ...]:
+def _named(body: Fields) -> list[tuple[object, object]]:
+    """What the shop keeps under a name: attributes of the cart, then those of its lines."""
     named = [pair for name in ("note_attributes", "attributes") for pair in _evidence.pairs(body, name)]
     for line in body.each("line_items"):
         named.extend(_evidence.pairs(line, "properties"))
-    return _evidence.click_ids(shop, [body.values.get("landing_site")], named)
+    return named
 
 
 def _customer(body: Fields, shop: ShopContext) -> str | None:

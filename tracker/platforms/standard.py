@@ -16,7 +16,8 @@ goods after discounts, without tax and shipping (without it: total less tax and 
 cancelled (without it: what the type says). `refunded` is everything refunded so far, tax and shipping included; leave
 it out if you send refunds one by one. `updated_at` orders the states of an order (without it: `timestamp`). `source` is
 web, pos, draft or marketplace. `region` is where the goods go, after ISO 3166-2 (in France the first two digits of the
-postcode): it serves holdouts by region. The e-mail address is hashed on arrival and not kept.
+postcode): it serves holdouts by region. `marks` is what the snippet left in `rk_via`. The e-mail address is hashed on
+arrival and not kept.
 
 `order.deleted` and `order.restored` need {"id"}; so do `order.paid` and `order.cancelled` when nothing else changed. A
 refund is `refund.created`, `refund.updated` or `refund.failed` with {"id", "order_id", "amount", "currency", "status",
@@ -171,6 +172,9 @@ def _order(assumed: Status | None) -> Callable[[Fields, datetime, ShopContext], 
             refunded=None if refunded is None else data.minor("refunded", refunded, currency),
             codes=_codes(data),
             click_ids=_evidence.click_ids(shop, [data.values.get("landing_url")], texts=_listed(data, "click_ids")),
+            marks=_evidence.marks_of(
+                shop, [data.values.get("landing_url")], [(f"{shop.click_parameter}_via", data.values.get("marks"))]
+            ),
             customer=_evidence.customer(shop, data.inner("customer").values.get("email")),
             source=_source(data),
             landing=_evidence.landing(data.values.get("landing_url")),

@@ -46,6 +46,7 @@ _SOURCE = {
     "amazon": "marketplace",
     "ebay": "marketplace",
 }
+_ENTRY = "_wc_order_attribution_session_entry"
 _PING = re.compile(rb"webhook_id=[0-9]{1,20}")
 _ONLY_AN_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*"?[0-9]+"?\s*\}\s*')
 
@@ -139,10 +140,11 @@ def _order(body: Fields, shop: ShopContext, delivery: Delivery) -> list[OrderEve
         number=body.have("number", _fields.text, "")[:100] or external_id,
         refunded=_refunded(body, currency, amounts.total, state),
         codes=_codes(body),
-        click_ids=_click_ids(body, shop),
+        click_ids=_evidence.click_ids(shop, [_meta(body, _ENTRY)], _named(body)),
+        marks=_evidence.marks_of(shop, [_meta(body, _ENTRY)], _named(body)),
         customer=_evidence.customer(shop, body.inner("billing").values.get("email")),
         source=_source(body),
-        landing=_evidence.landing(_meta(body, "_wc_order_attribution_session_entry")),
+        landing=_evidence.landing(_meta(body, _ENTRY)),
         region=_evidence.region("country", "state", "postcode", body.inner("shipping"), body.inner("billing")),
         flags=body.flags(),
     )
@@ -198,11 +200,12 @@ def _codes(body: Fields) -> tuple[str, ...] | None:
     return _evidence.code_texts(line.values.get("code") for line in body.each("coupon_lines"))
 
 
-def _click_ids(body: Fields, shop: ShopContext) -> tuple[str, ...]:
+def _named(body: Fields) -> list[tuple[object, object]]:
+    """What the shop keeps under a name: meta data of the order, then those of its lines."""
     named = list(_evidence.pairs(body, "meta_data"))
     for line in body.each("line_items"):
         named.extend(_evidence.pairs(line, "meta_data"))
-    return _evidence.click_ids(shop, [_meta(body, "_wc_order_attribution_session_entry")], named)
+    return named
 
 
 def _meta(body: Fields, key: str) -> object:

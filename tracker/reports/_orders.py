@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, literal, select, tup
 from sqlalchemy import Row as RowOfSql
 from sqlalchemy.orm import Session
 
-from tracker.domain import codes, ids
+from tracker.domain import codes, ids, marks
 from tracker.domain.money import decimal_string
 from tracker.domain.receipts import explained, for_partner
 from tracker.errors import BadInput, NotFound
@@ -80,10 +80,12 @@ def receipt(session: Session, brand_id: str, order_id: str) -> Row:
     Its words are explained; the digest is of the receipt without the sentences. Raises NotFound, for another brand's
     order too.
     """
-    order = one_order(session, brand_id, order_id, model=ALL_MODELS)
+    found = _found(session, brand_id, order_id)
+    order = shaped(session, [found], ALL_MODELS)[0]
     drawn, history = _current(session, order_id), _history(session, order_id)
     return {
         "order": order,
+        "marks": _marks(found),
         "receipt": explained(drawn.body) if drawn else None,
         "drawn_at": drawn.drawn_at.isoformat() if drawn else None,
         "version": drawn.version if drawn else None,
@@ -109,6 +111,12 @@ def receipt_for_partner(session: Session, brand_id: str, order_id: str, partner_
         "cause": drawn.cause,
         "changes": [change for change in drawn.changes if change["partner"] == partner_id],
     }
+
+
+def _marks(order: OrderRow) -> list[Row]:
+    """The traces of other marketing that the order carries, in words."""
+    found = [mark for text in order.marks or [] for mark in marks.told(text)]
+    return [{"family": str(one.family), "source": one.source, "at": one.at and one.at.isoformat()} for one in found]
 
 
 def _current(session: Session, order_id: str) -> Receipt | None:

@@ -59,7 +59,7 @@ class OrderRow(Base):
     codes: Mapped[list[Any]]
     click_ids: Mapped[list[Any]]
     flags: Mapped[list[Any]]
-    marks: Mapped[list[Any] | None]  # other marketing seen on the way: [{via, at}]
+    marks: Mapped[list[Any] | None]  # traces of other marketing, as `domain.marks` keeps them
     rule_set: Mapped[int | None] = mapped_column(Integer)
     folded_at: Mapped[datetime]
     attributed_at: Mapped[datetime | None]

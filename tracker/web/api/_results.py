@@ -78,6 +78,7 @@ class Receipt(Output):
     version: int | None = None
     digest: str | None = None
     history: list[dict[str, Any]] | None = None
+    marks: list[dict[str, Any]] | None = None
     cause: str | None = None
     changes: list[dict[str, Any]] | None = None
 
