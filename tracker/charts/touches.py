@@ -1,0 +1,13 @@
+"""Orders by the number of touchpoints before them."""
+
+from __future__ import annotations
+
+from tracker.charts._ladder import ladder
+from tracker.charts._spec import Rows, Spec, Words
+
+LABEL = "Orders by the number of touchpoints before them"
+
+
+def spec(rows: Rows, words: Words) -> Spec | None:
+    """A column a row of the first currency; None where there is no order."""
+    return ladder(rows, words, "touches", "Touchpoints")
