@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, StringConstraints
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 
 from tracker.catalog import Desk
 from tracker.catalog.fields import (
@@ -63,8 +63,9 @@ CostKind = Annotated[Kind, BeforeValidator(lower)]
 Hours = Annotated[int, BeforeValidator(_hours), Field(json_schema_extra={"type": "string"})]
 SpreadField = Annotated[Spread, BeforeValidator(lower)]
 Note = Annotated[str, StringConstraints(max_length=200)]
+PlainDay = Annotated[date, AfterValidator(_plausible)]
 Day = Annotated[
-    Annotated[date, AfterValidator(_plausible)] | None,
+    PlainDay | None,
     Field(validation_alias=AliasChoices("spent_on", "on")),
 ]
 
@@ -104,6 +105,17 @@ class CostQuery(ListQuery):
     campaign: CampaignReference = None
     placement: PlacementReference = None
     withdrawn: bool = False
+
+
+class CostsWanted(Input):
+    """Which costs a page lists: of these days, both included, and of whatever else is said."""
+
+    start: PlainDay | None = None
+    end: PlainDay | None = None
+    kind: CostKind | None = None
+    partner: PartnerFilter = None
+    campaign: CampaignReference = None
+    placement: PlacementReference = None
 
 
 class CostView(Output):
@@ -185,6 +197,24 @@ def page(desk: Desk, query: CostQuery) -> Page[CostView]:
         desk.session, Cost, desk.brand_id, after=query.cursor, limit=query.limit, conditions=conditions
     )
     return Page[CostView](data=[_view(row) for row in rows], next_cursor=further)
+
+
+def latest(desk: Desk, wanted: CostsWanted, limit: int) -> list[CostView]:
+    """The costs that were spent last, the last one first; withdrawn ones are left out."""
+    said = (
+        (Cost.partner_id, wanted.partner),
+        (Cost.campaign_id, wanted.campaign),
+        (Cost.placement_id, wanted.placement),
+        (Cost.kind, wanted.kind),
+    )
+    query = select(Cost).where(Cost.brand_id == desk.brand_id, Cost.withdrawn_at.is_(None))
+    query = query.where(*(column == value for column, value in said if value))
+    if wanted.start:
+        query = query.where(Cost.spent_on >= wanted.start)
+    if wanted.end:
+        query = query.where(Cost.spent_on <= wanted.end)
+    rows = desk.session.execute(query.order_by(Cost.spent_on.desc(), Cost.id.desc()).limit(limit))
+    return [_view(row) for row in rows.scalars()]
 
 
 def _place(desk: Desk, wanted: NewCost) -> tuple[str | None, str | None, str | None]:

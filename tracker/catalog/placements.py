@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import select
+
 from tracker.catalog import Desk, brands
 from tracker.catalog.fields import (
     CampaignReference,
@@ -130,6 +132,17 @@ def page(desk: Desk, query: PlacementQuery) -> Page[PlacementView]:
         desk.session, Placement, desk.brand_id, after=query.cursor, limit=query.limit, conditions=conditions
     )
     return Page[PlacementView](data=[_view(row) for row in rows], next_cursor=further)
+
+
+def latest(desk: Desk, query: PlacementQuery) -> list[PlacementView]:
+    """The placements that were published last, the last one first; those that are not yet stand in front."""
+    said = ((Placement.partner_id, query.partner), (Placement.campaign_id, query.campaign))
+    wanted = select(Placement).where(Placement.brand_id == desk.brand_id)
+    wanted = wanted.where(*(column == value for column, value in said if value))
+    ordered = wanted.order_by(
+        Placement.published_at.is_(None).desc(), Placement.published_at.desc(), Placement.id.desc()
+    )
+    return [_view(row) for row in desk.session.execute(ordered.limit(query.limit)).scalars()]
 
 
 def named(desk: Desk, text: str) -> str:

@@ -106,6 +106,13 @@ def page(desk: Desk, query: SnapshotQuery) -> Page[SnapshotView]:
     return Page[SnapshotView](data=_views(desk, rows), next_cursor=further)
 
 
+def of(desk: Desk, placement_ids: Collection[str]) -> dict[str, list[SnapshotView]]:
+    """The snapshots of these placements of the brand, each placement's in time order."""
+    histories = ledger.of_placements(desk.session, placement_ids)
+    ours = {place: [row for row in rows if row.brand_id == desk.brand_id] for place, rows in histories.items()}
+    return {place: _views(desk, rows) for place, rows in ours.items() if rows}
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,9 @@ from tracker.web import (
     api,
     auth,
     bilan,
+    drawings,
+    campaigns,
+    costs,
     estimates,
     filters,
     forgotten,
@@ -16,12 +19,15 @@ from tracker.web import (
     health,
     invitation,
     issuing,
+    pacing,
     pages,
     payouts,
     people,
+    placements,
     portal,
     qr,
     rules,
+    snapshots,
     snippet,
     terms,
     webhooks,
@@ -34,7 +40,8 @@ def create_app(wiring: Wiring | None = None) -> APIFlask:
     """The web application. The redirect stands in front of Flask's dispatch: it costs a sixth of it."""
     wiring = wiring or build()
     app = APIFlask("tracker", title="Tracker", docs_path=None, spec_path=None)
-    app.config.update(SECRET_KEY=wiring.settings.secret_key, MAX_CONTENT_LENGTH=2 * 1024 * 1024)
+    largest = 2 * 1024 * 1024
+    app.config.update(SECRET_KEY=wiring.settings.secret_key, MAX_CONTENT_LENGTH=largest, MAX_FORM_MEMORY_SIZE=largest)
     for face in (
         guard,
         filters,
@@ -47,7 +54,9 @@ def create_app(wiring: Wiring | None = None) -> APIFlask:
         forgotten,
         invitation,
         pages,
+        pacing,
         bilan,
+        drawings,
         rules,
         terms,
         payouts,
@@ -56,6 +65,10 @@ def create_app(wiring: Wiring | None = None) -> APIFlask:
         estimates,
         qr,
         issuing,
+        campaigns,
+        costs,
+        placements,
+        snapshots,
     ):
         face.register(app, wiring)
     app.wsgi_app = Redirect(app.wsgi_app, wiring)  # type: ignore[method-assign]

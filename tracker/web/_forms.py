@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from typing import TypeVar, cast
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 
 from flask import request
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 
-from tracker.catalog.fields import Input, problems
+from tracker import catalog
+from tracker.catalog import Desk
+from tracker.catalog.fields import problems
+from tracker.domain.roles import Right
 from tracker.errors import BadInput, Conflict, NotFound
+from tracker.web import auth
+from tracker.web.pages import View
+from tracker.wiring import Wiring
 
 Problems = list[tuple[str, str]]
-I = TypeVar("I", bound=Input)  # noqa: E741  (what a form asks for)
 
-REFUSED = 422
 _SPACES = re.compile(r"[\s\u00a0\u202f]")
 # With three digits behind it the comma may be one of thousands: then the form asks.
 _DECIMAL_COMMA = re.compile(r"^([0-9]+),([0-9]{1,2})$")
+_NUMBER = re.compile(r"^[0-9\s\u00a0\u202f]+(?:[.,][0-9]+)?$")
 
 
 def typed(decimals: Collection[str] = ()) -> dict[str, str]:
@@ -29,8 +34,8 @@ def typed(decimals: Collection[str] = ()) -> dict[str, str]:
 
 
 def decimal(text: str) -> str:
-    """`1 250,50` as a person of many countries writes it is 1250.50; whatever is no such number stays as it is."""
-    bare = _SPACES.sub("", text)
+    """`1 250,50`, as a person of many countries writes it, is 1250.50; whatever is no such number stays as it is."""
+    bare = _SPACES.sub("", text) if _NUMBER.match(text.strip()) else text.strip()
     return _DECIMAL_COMMA.sub(r"\1.\2", bare)
 
 
@@ -40,9 +45,15 @@ def said(names: Collection[str], decimals: Collection[str] = ()) -> dict[str, st
     return {name: filled.get(name) for name in names if name in request.form}
 
 
-def asked(shape: type[I], given: dict[str, str] | dict[str, str | None]) -> I:
-    """What the form asks for. Raises ValidationError."""
-    return shape.model_validate(given)
+@contextmanager
+def desk_for(wiring: Wiring, right: Right) -> Iterator[Desk]:
+    """A transaction on the brand of the page, for whoever has that right there. Raises Forbidden and NotFound."""
+    with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
+        view = View.of_request(session, wiring)
+        if view is None:
+            raise NotFound("there is no brand yet")
+        auth.demand(right, view.brand.id)
+        yield wiring.desk(session, view.brand.id)
 
 
 def answered(
@@ -54,4 +65,9 @@ def answered(
     except ValidationError as error:
         return again(problems(error))
     except (BadInput, Conflict, NotFound) as error:
-        return again([(cast("str", getattr(error, "field", "")), str(error))])
+        return again([(str(getattr(error, "field", "")), str(error))])
+
+
+def kept(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Values for a query string, without those that say nothing."""
+    return {name: value for name, value in values.items() if value}

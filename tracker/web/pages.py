@@ -37,6 +37,7 @@ _KEPT = ("brand", "from", "to", "model", "compare")  # what a link from page to 
 _ORDERS_A_PAGE = 50
 OVERVIEW, TERMS, PAYOUTS, ORDERS, RULES, SYSTEM = "Overview", "Terms", "Payouts", "Orders", "Rules", "System"
 ESTIMATES, PEOPLE = "Models compared", "People"
+CAMPAIGNS, COSTS, PLACEMENTS = "Campaigns", "Costs", "Placements and counters"
 CROSSING, PERFORMANCE, PROOF, MONEY = "Influence × affiliation", "Performance", "Proof", "Money"
 _CONNECT, _PROMOTE, _SHARE, _TRY = (
     "Connect a shop: its orders come by webhook.",
@@ -46,6 +47,9 @@ _CONNECT, _PROMOTE, _SHARE, _TRY = (
 )
 SENTENCES = (
     OVERVIEW,
+    CAMPAIGNS,
+    COSTS,
+    PLACEMENTS,
     ESTIMATES,
     PEOPLE,
     TERMS,
@@ -337,9 +341,15 @@ def _menu() -> list[Entry | Section]:
         if name not in ("overview", "orders"):
             entry = _entry(report.TITLE, to("pages.report", name=name))
             named.setdefault(_shape.group_of(report), []).append(entry)
-    named[MONEY] += [_entry(TERMS, to("terms.show")), _entry(PAYOUTS, to("payouts.show"))]
+    named[PERFORMANCE].append(_entry(PLACEMENTS, to("placements.show"), within=True))
+    named[MONEY] += [
+        _entry(COSTS, to("costs.show")),
+        _entry(TERMS, to("terms.show")),
+        _entry(PAYOUTS, to("payouts.show")),
+    ]
     return [
         _entry(OVERVIEW, to("pages.overview")),
+        _entry(CAMPAIGNS, to("campaigns.overview"), within=True),
         *(Section(title, entries) for title, entries in named.items()),
         _entry(ORDERS, to("pages.orders"), within=True),
         _entry(RULES, to("rules.overview"), within=True),
