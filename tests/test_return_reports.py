@@ -247,11 +247,13 @@ def test_a_customer_is_worth_what_they_bought_within_the_window(shop: tuple[Ledg
     )
     everyone = one(rows, what="all_customers")
     assert figures(everyone, "customers", "ltv_30", "spent", "cost") == (3, 6_000, 5_000, 1_667)
-    january = one(rows, what="of_the_month", month=date(2026, 1, 1))
+    january = one(rows, what="of_a_month", month=date(2026, 1, 1))
     assert figures(january, "customers", "ltv_30", "spent") == (2, 6_500, None)
-    assert figures(one(rows, what="of_the_month_by_partner", partner="Bob"), "month", "customers") == (
-        *(date(2026, 3, 1), 1),
-    )
+    assert [figures(row, "month", "channel") for row in rows if row["what"] == "of_a_month_by_channel"] == [
+        (date(2026, 1, 1), "influence"),
+        (date(2026, 1, 1), "no_touchpoint"),
+        (date(2026, 3, 1), "affiliate"),
+    ]
 
 
 def test_a_window_counts_once_it_is_over_for_everyone(shop: tuple[Ledger, Books]) -> None:
@@ -268,8 +270,9 @@ def test_value_of_customers_whom_a_partner_opened_alone(shop: tuple[Ledger, Book
     assert [figures(row, "what", "customers", "ltv_30") for row in rows] == [
         ("all_customers", 1, 5_000),
         ("opened_by_partner", 1, 5_000),
-        ("of_the_month", 1, 5_000),
-        ("of_the_month_by_partner", 1, 5_000),
+        ("of_a_month", 1, 5_000),
+        ("of_a_month_by_channel", 1, 5_000),
+        ("of_a_month_by_partner", 1, 5_000),
     ]
     assert rows_of(shop, "ltv", start=date(2026, 2, 1), end=date(2026, 2, 28)) == []
 

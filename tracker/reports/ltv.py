@@ -38,13 +38,16 @@ DESCRIPTION = (
     " of all their orders since. LTV = net value within the window, less refunds / customers. Choose a year or more."
 )
 EMPTY = "No known customer's first order was placed in these days."
-ALL, OPENER, COHORT, COHORT_OPENER = "all_customers", "opened_by_partner", "of_the_month", "of_the_month_by_partner"
+ALL, OPENER, MONTH, MONTH_CHANNEL, MONTH_OPENER = (
+    *("all_customers", "opened_by_partner", "of_a_month", "of_a_month_by_channel", "of_a_month_by_partner"),
+)
 NOBODY = "no_touchpoint"
 WORDS = {
     ALL: "All new customers",
     OPENER: "By who opened",
-    COHORT: "Of a month",
-    COHORT_OPENER: "Of a month, by who opened",
+    MONTH: "Of a month",
+    MONTH_CHANNEL: "Of a month, by channel",
+    MONTH_OPENER: "Of a month, by who opened",
 }
 
 
@@ -62,7 +65,12 @@ def _columns(days: int) -> Iterable[Column]:
 
 
 COLUMNS = (
-    Column("what", "What", Kind.WORD, "The same customers several times: all of them, by opener, by month, by both."),
+    Column(
+        "what",
+        "What",
+        Kind.WORD,
+        "The same customers: all, by opener, by month. Choose a partner or a campaign to see the months of its openers.",
+    ),
     Column("month", "Month", Kind.DATE, "The month of the first order, by its first day."),
     Column("channel", "Channel", Kind.WORD, "Of the touchpoint that opened; none where no touchpoint is known."),
     Column("partner_id", "Partner id", Kind.ID),
@@ -112,12 +120,12 @@ class Cohort:
 
 
 def rows(session: Session, scope: Scope) -> list[Row]:
-    """By currency: all customers, by opener, the months with all of theirs, the months by opener."""
+    """By currency: all customers, by opener, the months, the months by channel and by a chosen opener."""
     scope = replace(scope, network=None)  # what is spent has none
     known = known_from_to(session, scope.brand_id)
     found: dict[tuple[Line, str], Cohort] = {}
     for day, channel, partner, currency, *figures in session.execute(_query(session, scope, known[1])) if known else ():
-        for line in _lines(day.replace(day=1), (channel, partner)):
+        for line in _lines(scope, day.replace(day=1), (channel, partner)):
             found.setdefault((line, currency), Cohort(0, [0] * len(WINDOWS), [0] * len(WINDOWS))).add(figures)
     if not found:
         return []
@@ -129,12 +137,15 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     ]
 
 
-def _lines(month: date, opener: Opener) -> Iterable[Line]:
+def _lines(scope: Scope, month: date, opener: Opener) -> Iterable[Line]:
+    """The rows in which customers count. Every opener's months would be too many to read."""
     nobody: Opener = (None, None)
     yield ALL, None, nobody
     yield OPENER, None, opener
-    yield COHORT, month, nobody
-    yield COHORT_OPENER, month, opener
+    yield MONTH, month, nobody
+    yield MONTH_CHANNEL, month, (opener[0], None)
+    if scope.partner_id or scope.campaign_id:
+        yield MONTH_OPENER, month, opener
 
 
 def _query(session: Session, scope: Scope, last: datetime) -> Select[*tuple[Any, ...]]:
@@ -150,7 +161,7 @@ def _query(session: Session, scope: Scope, last: datetime) -> Select[*tuple[Any,
         select(
             *keys,
             *(func.sum(case((whether, 1), else_=0)) for whether in (is_first, *ripe)),
-            *(func.sum(case((age < days * DAY, order.net), else_=0)) for days in WINDOWS),
+            *(func.sum(case((is_first, order.net), (age < days * DAY, order.net), else_=0)) for days in WINDOWS),
         )
         .select_from(first)
         .join(opener, and_(opener.order_id == first.id, opener.opener.is_(True)), isouter=not kept)
@@ -198,7 +209,7 @@ def _row(books: Books, line: Line, currency: str, cohort: Cohort) -> Row:
     return {
         "what": what,
         "month": month,
-        "channel": channel or (NOBODY if what in (OPENER, COHORT_OPENER) else None),
+        "channel": channel or (NOBODY if what in (OPENER, MONTH_CHANNEL, MONTH_OPENER) else None),
         "partner_id": partner_id,
         "partner": partner.name if partner else None,
         "currency": currency,
