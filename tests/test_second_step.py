@@ -35,7 +35,9 @@ def test_a_code_of_the_step_before_and_after_will_do_and_no_other() -> None:
     step = totp.step_of(NOW)
     found = [totp.matching_step(RFC_SECRET, totp.code_at(RFC_SECRET, step + apart), NOW) for apart in range(-2, 3)]
     assert found == [None, step - 1, step, step + 1, None]
-    assert totp.matching_step(RFC_SECRET, f" {totp.code_at(RFC_SECRET, step)[:3]} {totp.code_at(RFC_SECRET, step)[3:]}", NOW)
+    assert totp.matching_step(
+        RFC_SECRET, f" {totp.code_at(RFC_SECRET, step)[:3]} {totp.code_at(RFC_SECRET, step)[3:]}", NOW
+    )
     for nonsense in ("", "12345", "1234567", "abcdef", "١٢٣٤٥٦"):
         assert totp.matching_step(RFC_SECRET, nonsense, NOW) is None
 
