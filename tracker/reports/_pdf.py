@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tracker.charts import _draw
 from tracker.errors import BadInput
 from tracker.reports import _figures, _typeset
 from tracker.reports._reader import Reader
@@ -78,12 +79,18 @@ def _data(result: Result, about: About, reader: Reader) -> dict[str, object]:
         "description": reader.say(result.description),
         "facts": [[label, value] for label, value in _facts(result, about, reader)],
         "landscape": landscape,
-        "chart": None,
+        "chart": _chart(result, reader),
         "parts": [_part(part, result.rows) for part in _parts(shown, _LANDSCAPE if landscape else _PORTRAIT)],
         "empty": reader.say(_NOTHING),
         "meaning": reader.say(_MEANING),
         "definitions": [[reader.say(one.title), reader.say(one.help)] for one in _kept(result) if one.help],
     }
+
+
+def _chart(result: Result, reader: Reader) -> str | None:
+    """The report's picture as SVG."""
+    found = _draw.picture(result.name, result.rows, reader)
+    return None if found is None else _draw.svg(found)
 
 
 def _kept(result: Result) -> list[Column]:

@@ -24,6 +24,7 @@ _POLICY = "; ".join(
     (
         "default-src 'none'",
         "style-src 'self'",
+        "script-src 'self'",
         "img-src 'self' data:",
         "form-action 'self'",
         "base-uri 'none'",
