@@ -69,7 +69,7 @@ COLUMNS = (
         "what",
         "What",
         Kind.WORD,
-        "The same customers: all, by opener, by month. Choose a partner or a campaign to see the months of its openers.",
+        "The same customers: all, by opener, by month. Choose a partner or a campaign to see its openers' months.",
     ),
     Column("month", "Month", Kind.DATE, "The month of the first order, by its first day."),
     Column("channel", "Channel", Kind.WORD, "Of the touchpoint that opened; none where no touchpoint is known."),
@@ -188,13 +188,8 @@ def _in_order(found: Mapping[tuple[Line, str], Cohort], currency: str) -> list[L
 
     def rank(line: Line) -> tuple[Any, ...]:
         what, month, (channel, partner) = line
-        return (
-            list(WORDS).index(what),
-            month or date.min,
-            -found[line, currency].customers,
-            str(channel),
-            str(partner),
-        )
+        most = -found[line, currency].customers
+        return (list(WORDS).index(what), month or date.min, most, channel is None, str(channel), str(partner))
 
     return sorted((line for line, other in found if other == currency), key=rank)
 
