@@ -37,8 +37,12 @@ _KEPT = ("brand", "from", "to", "model", "compare")  # what a link from page to 
 _ORDERS_A_PAGE = 50
 OVERVIEW, TERMS, PAYOUTS, ORDERS, RULES, SYSTEM = "Overview", "Terms", "Payouts", "Orders", "Rules", "System"
 ESTIMATES, PEOPLE = "Models compared", "People"
+DISPUTES, MESSAGES = "Disputes", "Messages"
 CAMPAIGNS, COSTS, PLACEMENTS = "Campaigns", "Costs", "Placements and counters"
 CROSSING, PERFORMANCE, PROOF, MONEY = "Influence × affiliation", "Performance", "Proof", "Money"
+SHARE, SCHEDULES, SHARED, DATA, IMPORTS, WORK = (
+    *("Share", "Scheduled reports", "Shared links", "Data", "Import past orders", "Long work"),
+)
 _CONNECT, _PROMOTE, _SHARE, _TRY = (
     "Connect a shop: its orders come by webhook.",
     "Add a partner: an influencer or an affiliate.",
@@ -52,6 +56,8 @@ SENTENCES = (
     PLACEMENTS,
     ESTIMATES,
     PEOPLE,
+    DISPUTES,
+    MESSAGES,
     TERMS,
     PAYOUTS,
     ORDERS,
@@ -61,6 +67,7 @@ SENTENCES = (
     PERFORMANCE,
     PROOF,
     MONEY,
+    *(SHARE, SCHEDULES, SHARED, DATA, IMPORTS, WORK),
     _CONNECT,
     _PROMOTE,
     _SHARE,
@@ -347,13 +354,18 @@ def _menu() -> list[Entry | Section]:
         _entry(TERMS, to("terms.show")),
         _entry(PAYOUTS, to("payouts.show")),
     ]
+    sharing = [_entry(SCHEDULES, to("sending.schedules_page")), _entry(SHARED, to("sending.links_page"))]
     return [
         _entry(OVERVIEW, to("pages.overview")),
         _entry(CAMPAIGNS, to("campaigns.overview"), within=True),
         *(Section(title, entries) for title, entries in named.items()),
         _entry(ORDERS, to("pages.orders"), within=True),
+        _entry(DISPUTES, to("talk.disputes"), within=True),
+        _entry(MESSAGES, to("talk.messages"), within=True),
         _entry(RULES, to("rules.overview"), within=True),
         *([_entry(PEOPLE, to("people.show"), within=True)] if may(Right.MANAGE) else []),
+        *([Section(SHARE, sharing)] if may(Right.SHARE) else []),
+        Section(DATA, [_entry(IMPORTS, to("imports.show"), within=True), _entry(WORK, to("work.every"), within=True)]),
         _entry(SYSTEM, to("pages.system")),
     ]
 
@@ -387,11 +399,11 @@ def _here(**changes: str | None) -> str:
 
 
 def _href_of(row: Row, key: str) -> str | None:
-    """Where a cell leads: to the receipt, or to the orders behind a partner, a campaign or a code."""
+    """Where a cell leads: to the receipt, to all about a partner, or to the orders behind a campaign or a code."""
     if key == "number" and row.get("order_id"):
         return to("pages.order", order_id=str(row["order_id"]))
     if key in ("partner", "influencer", "affiliate") and row.get(f"{key}_id"):
-        return to("pages.orders", query={"partner": str(row[f"{key}_id"])})
+        return to("partner.show", partner_id=str(row[f"{key}_id"]))
     if key == "campaign" and row.get("campaign_id"):
         return to("pages.orders", query={"campaign": str(row["campaign_id"])})
     if key == "code" and row.get("code"):

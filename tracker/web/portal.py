@@ -89,7 +89,6 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     """Add the pages, behind the partner's sign-in."""
     blueprint = Blueprint("portal", __name__)
     blueprint.before_request(auth.required(wiring, portal=True))
-    blueprint.after_request(guard.with_scripts)
     blueprint.add_app_template_filter(month_name)
     blueprint.context_processor(lambda: {"tabs": TABS, "states": STATES, "kinds": KINDS, "dispute_states": DISPUTES})
     guard.show_errors_of(blueprint)
@@ -133,12 +132,12 @@ def _add_links(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.get("/partner/links/<link_id>/qr.svg")
     def svg(link_id: str) -> ResponseReturnValue:
         link = _read(wiring, lambda seat: partnerships.own_link(seat.desk, seat.partner.id, link_id))
-        return _file(qr.svg(link.url), qr.SVG, f"{link.slug}.svg", inline=True)
+        return file_of(qr.svg(link.url), qr.SVG, f"{link.slug}.svg", inline=True)
 
     @blueprint.get("/partner/links/<link_id>/qr.png")
     def png(link_id: str) -> ResponseReturnValue:
         link = _read(wiring, lambda seat: partnerships.own_link(seat.desk, seat.partner.id, link_id))
-        return _file(qr.png(link.url), qr.PNG, f"{link.slug}.png")
+        return file_of(qr.png(link.url), qr.PNG, f"{link.slug}.png")
 
 
 def _add_sales(blueprint: Blueprint, wiring: Wiring) -> None:
@@ -186,7 +185,7 @@ def _add_money(blueprint: Blueprint, wiring: Wiring) -> None:
     def statement(month: str) -> ResponseReturnValue:
         asked = statements.month_of(month)
         found = _read(wiring, lambda seat: statements.of_month(seat.desk, seat.partner.id, asked))
-        return _file(_csv(statements.as_table(found)), "text/csv; charset=utf-8", f"statement_{asked}.csv")
+        return file_of(_csv(statements.as_table(found)), "text/csv; charset=utf-8", f"statement_{asked}.csv")
 
 
 def _add_talk(blueprint: Blueprint, wiring: Wiring) -> None:
@@ -214,7 +213,7 @@ def _add_talk(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.get("/partner/documents/<document_id>")
     def document(document_id: str) -> ResponseReturnValue:
         paper = _read(wiring, lambda seat: documents.read(seat.desk, seat.partner.id, document_id))
-        return _file(paper.content, paper.content_type, paper.name)
+        return file_of(paper.content, paper.content_type, paper.name)
 
 
 def month_name(month: Month) -> str:
@@ -390,7 +389,7 @@ def _csv(rows: list[list[str]]) -> bytes:
     return ("\ufeff" + out.getvalue()).encode()
 
 
-def _file(content: bytes, content_type: str, name: str, *, inline: bool = False) -> Response:
+def file_of(content: bytes, content_type: str, name: str, *, inline: bool = False) -> Response:
     """A file under its own name; kept out of the page unless it is drawn by us."""
     answer = Response(content, content_type=content_type)
     answer.headers.set("Content-Disposition", "inline" if inline else "attachment", filename=name)
