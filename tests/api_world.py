@@ -25,6 +25,7 @@ from tracker.catalog import (
     campaigns,
     codes,
     commissions,
+    conversions,
     costs,
     decisions,
     drafts,
@@ -33,6 +34,7 @@ from tracker.catalog import (
     keys,
     links,
     partners,
+    people,
     placements,
     shops,
     snapshots,
@@ -43,7 +45,9 @@ from tracker.domain.costs import Kind
 from tracker.domain.ids import derived_id
 from tracker.domain.objectives import Metric
 from tracker.domain.orders import NET_FORMULA
+from tracker.domain.roles import Role
 from tracker.estimates import meant
+from tracker.ledger import accounts
 from tracker.ledger.estimates import ask
 from tracker.ledger.paths import Level
 from tracker.ledger.tables import Credit, CreditSet, OrderRow, Payout
@@ -156,15 +160,28 @@ class ApiWorld:
             "holdout": held,
             "goal": goals.add(desk, aim).id,
             "decision": _add_decision(desk, campaign, name),
+            "conversion": conversions.add(
+                desk, conversions.NewConversion(kind=conversions.Action.LEAD, external_id=name, code=name)
+            ).id,
             "benchmark": benchmarks.add(desk, benchmarks.NewBenchmark(metric=Metric.CVR, value="2", source=name)).id,
             "cost": costs.add(desk, costs.NewCost(kind=Kind.FEE, amount="5.00", partner=partner, note=name)).id,
             "draft": _add_draft(desk, name),
             "payout": _add_payout(desk, partner, name),
+            "member": _add_member(desk, f"{name}@example.com"),
+            "invitation": people.invite(
+                desk, people.NewInvitation(email=f"guest@{name}.example", role=Role.PARTNER, partner=partner)
+            ).id,
         }
 
 
 def _add_decision(desk: Desk, campaign: str, name: str) -> str:
     return decisions.add(desk, decisions.NewDecision(campaign=campaign, about=About.MESSAGE, text=name)).id
+
+
+def _add_member(desk: Desk, email: str) -> str:
+    nobody_signs_in_with_it = accounts.PasswordHash("!")
+    account = accounts.open_account(desk.session, email, nobody_signs_in_with_it, NOW)
+    return people.add_member(desk, account, people.MemberChange(role=Role.OWNER)).id
 
 
 def _add_draft(desk: Desk, name: str) -> str:

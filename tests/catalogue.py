@@ -16,15 +16,18 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from tracker import plugins
+from tracker import jobs, plugins
 from tracker.attribution import _doubts, _refusals, incremental
 from tracker.catalog import commissions
+from tracker.catalog import people as invited
 from tracker.domain import receipts, rule_words
 from tracker.domain.differences import WEIGHS_OTHERWISE
 from tracker.domain.presets import PRESETS
 from tracker.domain.reasons import RULE_SENTENCES
-from tracker.reports import _shape, _xlsx
-from tracker.web import estimates, filters, health, pages
+from tracker.ledger import second_factor
+from tracker.charts import _draw
+from tracker.reports import _bilan_sheet, _pdf, _shape, _xlsx
+from tracker.web import account, auth, estimates, filters, health, imports, pages, people, sending, work
 
 ROOT = Path(__file__).parent.parent
 FRENCH = ROOT / "tracker" / "translations" / "fr" / "LC_MESSAGES" / "messages.po"
@@ -55,6 +58,7 @@ def french() -> Catalog:
 
 def _in_templates() -> Iterator[Message]:
     yield from _extracted(ROOT / "templates", "**.html", "jinja2.ext:babel_extract")
+    yield from _extracted(ROOT / "templates", "**.txt", "jinja2.ext:babel_extract")
 
 
 def _in_modules() -> Iterator[Message]:
@@ -78,9 +82,20 @@ def _constants() -> Iterator[str]:
     yield from filters.WORDS.values()
     yield from health.TROUBLES.values()
     yield from pages.SENTENCES
+    yield from account.SENTENCES
+    yield from account.DONE.values()
+    yield from people.SENTENCES
+    yield from invited.SENTENCES
+    yield from auth.SENTENCES
+    yield from second_factor.SENTENCES
+    yield from (*sending.TITLES.values(), *work.STATES.values(), *imports.FORMATS.values(), *imports.FIELDS.values())
+    yield from jobs.TITLES.values()
     yield from estimates.SENTENCES
     yield from commissions.SENTENCES
     yield from _xlsx.SENTENCES
+    yield from _pdf.SENTENCES
+    yield from _bilan_sheet.SENTENCES
+    yield from _draw.sentences()
     yield from rule_words.SENTENCES
     yield from (text for preset in PRESETS.values() for text in (preset.title, preset.sentence))
     yield WEIGHS_OTHERWISE

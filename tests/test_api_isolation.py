@@ -49,10 +49,12 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/goals/{goal_id}"): {"target": "600"},
     ("POST", "/decisions"): {"campaign": "campaign", "about": "message", "text": "another hook"},
     ("PATCH", "/decisions/{decision_id}"): {"withdrawn": True},
+    ("POST", "/conversions"): {"kind": "lead", "external_id": "L1", "code": "SPRING"},
     ("POST", "/benchmarks"): {"metric": "cvr", "value": "2.5", "source": "a survey of 2025"},
     ("POST", "/holdouts"): {"campaign": "campaign", "name": "x", **HOLDOUT},
     ("POST", "/estimates"): {"level": "group", "from": "2026-03-01", "to": "2026-03-31"},
     ("POST", "/payouts"): {"partner": "partner", "reference": "transfer 7"},
+    ("POST", "/invitations"): {"email": "new@example.com", "role": "partner", "partner": "partner"},
     ("POST", "/codes/{code_id}/owners"): {"partner": "partner", "valid_from": "2026-03-01"},
 }
 # What may be read without a key, and what names no thing of a brand.

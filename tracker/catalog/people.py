@@ -22,10 +22,11 @@ from tracker.ledger.tables import Account, Brand, Invitation, Membership, Partne
 LAST_OWNER = "the brand would have no owner: make somebody else its owner first"
 WHICH_PARTNER = "say which partner of the brand this person is"
 NO_PARTNER = "only the role partner names a partner"
+ANOTHER_ADDRESS = "this invitation is for another address than yours"
 _NO_MEMBER = "nobody of that id belongs to the brand"
 _NO_INVITATION = "no open invitation of that id: it was accepted, withdrawn or never there"
 SENTENCES = (LAST_OWNER, WHICH_PARTNER, NO_PARTNER, _NO_MEMBER, _NO_INVITATION, invitations.BELONGS, invitations.OVER,
-             accounts.NOT_AN_ADDRESS, accounts.KNOWN_ADDRESS)  # fmt: skip
+             accounts.NOT_AN_ADDRESS, accounts.KNOWN_ADDRESS, ANOTHER_ADDRESS)  # fmt: skip
 
 
 def _address(text: str) -> str:

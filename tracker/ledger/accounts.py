@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from tracker.domain.ids import new_id
 from tracker.domain.roles import RIGHTS, Right, Role
-from tracker.errors import BadInput, Conflict, NotFound
+from tracker.errors import BadInput, Conflict, NotFound, say
 from tracker.ledger import sign_ins
 from tracker.ledger.database import writing
 from tracker.ledger.tables import Account, Membership
@@ -28,7 +28,9 @@ SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024
 _LONGEST_EMAIL = 320
 
-PASSWORD_LENGTH = f"want {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
+PASSWORD_LENGTH = say(
+    "want %(shortest)s to %(longest)s characters", shortest=SHORTEST_PASSWORD, longest=LONGEST_PASSWORD
+)
 NOT_AN_ADDRESS = "want an e-mail address"
 KNOWN_ADDRESS = "this address has an account already"
 

@@ -22,6 +22,8 @@ from tracker.sealing import Seal, seal
 RECOVERY_CODES = 10
 WRONG_CODE = "this code is not the one of now: wait for the next one and check the clock of your phone"
 NOT_BEGUN = "begin with the QR code: nothing is waiting to be confirmed"
+ON_ALREADY = "the second step is on already: switch it off first"
+SENTENCES = (WRONG_CODE, NOT_BEGUN, ON_ALREADY)
 _SECRET_BYTES = 20  # RFC 4226 recommends 160 bits
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else
 _GROUPS, _GROUP = 4, 4
@@ -41,7 +43,7 @@ def begin(session: Session, secret_key: str, account_id: str) -> None:
     """Draw a secret that waits to be confirmed. Raises Conflict where a second factor is on."""
     account = _locked(session, account_id)
     if account.totp_since is not None:
-        raise Conflict("the second step is on already: switch it off first")
+        raise Conflict(ON_ALREADY)
     secret = b32encode(secrets.token_bytes(_SECRET_BYTES)).decode().rstrip("=")
     account.totp_secret, account.totp_step = _seal(secret_key).close(secret), None
     session.flush()

@@ -26,9 +26,7 @@ SENTENCES = (
     NOT_YOURS,
     TOO_MANY,
     _NOT_GOOD,
-    accounts.PASSWORD_LENGTH,
-    second_factor.WRONG_CODE,
-    second_factor.NOT_BEGUN,
+    accounts.PASSWORD_LENGTH.template,
 )
 DONE = {
     "password": "Your password is changed. Every other session was ended.",

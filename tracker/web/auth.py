@@ -26,6 +26,11 @@ from tracker.wiring import Wiring
 IDLE, LONGEST = sign_ins.IDLE, sign_ins.LONGEST
 _FRESH = timedelta(minutes=1)  # how stale the cookie's last-seen may be before it is sent anew
 
+NO_BRAND = "no brand knows you yet, or any more; ask its owner for an invitation"
+NOT_YOURS = "this is not yours to change"
+NOT_ALLOWED = "your role in this brand does not let you do this; ask one of its owners"
+SENTENCES = (NO_BRAND, NOT_YOURS, NOT_ALLOWED)
+
 _STEP_WAITS = timedelta(minutes=10)  # how long after the password the second step may take
 _KEPT = "lang"  # what of a cookie outlives a session: it says nothing about anybody
 
@@ -148,7 +153,7 @@ def required(
         if anyone or (person.partners if portal else person.is_staff):
             return None
         if request.method not in ("GET", "HEAD"):
-            raise Forbidden("this is not yours to change")
+            raise Forbidden(NOT_YOURS)
         return cast("Response", redirect(home(person)))
 
     return check
@@ -158,7 +163,7 @@ def home(person: Person) -> str:
     """Where somebody's pages begin. Raises Forbidden for whoever has none: no brand knows them any more."""
     if person.is_staff or ("portal.home" in current_app.view_functions and person.partners):
         return home_of(person)
-    raise Forbidden("no brand knows you yet, or any more; ask its owner for an invitation")
+    raise Forbidden(NO_BRAND)
 
 
 def home_of(person: Person | None) -> str:
@@ -187,7 +192,7 @@ def demand(right: Right, brand_id: str) -> None:
     """
     person = cast("Person | None", g.get("person"))
     if person is None or not person.may(right, brand_id):
-        raise Forbidden("your role in this brand does not let you do this; ask one of its owners")
+        raise Forbidden(NOT_ALLOWED)
 
 
 def signed_in(wiring: Wiring) -> Person | None:

@@ -49,7 +49,7 @@ def _accepted(wiring: Wiring, token: str, person: Person) -> Person:
     with writing(wiring.sessions) as ledger:
         invited = invitations.by_token(ledger, token, clock.wall())
         if person.email != invited.email:
-            raise Forbidden("this invitation is for another address than yours")
+            raise Forbidden(people.ANOTHER_ADDRESS)
         invitations.accept(ledger, token, person.id, clock.now(), clock.wall())
         return _known(ledger, person.id, person.epoch)
 

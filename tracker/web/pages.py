@@ -206,8 +206,8 @@ class View:
         """From the query string; None while there is no brand. Raises BadInput and NotFound."""
         person = auth.signed_in(wiring)
         known = session.execute(select(Brand).order_by(Brand.name)).scalars().all()
-        for brand in known:
-            session.expunge(brand)  # a page of what was refused tells it after the transaction was undone
+        for each in known:
+            session.expunge(each)  # a page of what was refused tells it after the transaction was undone
         brands = [brand for brand in known if person is None or person.may(Right.READ, brand.id)]
         if not brands:
             return None
