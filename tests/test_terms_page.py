@@ -50,7 +50,7 @@ def test_an_order_that_nobody_is_paid_for_is_listed_with_the_reason(desk: Desk) 
 def test_what_is_refused_is_said_and_what_was_typed_stays(desk: Desk) -> None:
     answer = desk.post("/terms", desk.token("/terms"), percent="120", hold_days="14")
     assert answer.status_code == 422
-    assert "percent: want a percentage from 0 to 100" in answer.text
+    assert "Percent: want a percentage from 0 to 100" in answer.text
     assert 'value="120"' in answer.text
     assert agree(desk, hold_days="14") == 422
     assert agree(desk, percent="5", valid_from="2026-03-01") == 303

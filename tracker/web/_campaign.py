@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, cast
+from typing import cast
 
 from flask import request
 from sqlalchemy import select
@@ -26,6 +26,7 @@ from tracker.ledger.tables import Code, CodeOwner
 from tracker.reports import _campaigns
 from tracker.reports._campaigns import Figure, Figures
 from tracker.reports._shape import Row
+from tracker.reports._timeline import timeline
 from tracker.web import filters
 from tracker.web.costs import hours, places
 from tracker.web.pages import View
@@ -104,7 +105,7 @@ class Listed:
 
 def everyone(desk: Desk, view: View) -> list[Listed]:
     """The brand's campaigns: those under way first, then what is planned, then what has ended, the latest first."""
-    start, end = _campaigns.days(desk.session, desk.brand_id, _zone(view), view.today)
+    start, end = _campaigns.days(desk.session, desk.brand_id, filters.zone(), view.today)
     rows = _campaigns.by_campaign(desk.session, replace(view.scope, start=start, end=end, campaign_id=None))
     found = [
         _listed(one, view, rows.get(one.id)) for one in campaigns.page(desk, campaigns.CampaignQuery(limit=_MOST)).data
@@ -127,7 +128,7 @@ def _listed(campaign: CampaignView, view: View, row: Row | None) -> Listed:
 def known(desk: Desk, view: View, campaign_id: str, step: Step | None) -> dict[str, object]:
     """What the page of a campaign shows, at one of its steps or at none. Raises NotFound."""
     campaign = campaigns.one(desk, campaign_id)
-    start, end = _campaigns.days(desk.session, desk.brand_id, _zone(view), view.today)
+    start, end = _campaigns.days(desk.session, desk.brand_id, filters.zone(), view.today)
     scope = replace(view.scope, start=start, end=end, campaign_id=campaign.id, channel=None, partner_id=None)
     figures = _campaigns.figures(desk.session, scope)
     members = _members(desk.session, desk.brand_id, campaign.id)
@@ -144,6 +145,7 @@ def known(desk: Desk, view: View, campaign_id: str, step: Step | None) -> dict[s
         "step": here,
         "parts": _parts(figures.returned, _budget(campaign, view)),
         "members": members,
+        "events": timeline(desk.session, campaign.id) if step is None else [],
         **_STEPS[here](desk, view, campaign),
     }
 
@@ -206,10 +208,6 @@ def _parts(row: Row, budget: int | None) -> list[Part]:
 
 def _budget(campaign: CampaignView, view: View) -> int | None:
     return None if campaign.budget is None else minor_units(campaign.budget, view.brand.currency)
-
-
-def _zone(view: View) -> Any:
-    return filters.zone()
 
 
 # --- what a step shows -----------------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ def _add_page(blueprint: Blueprint, wiring: Wiring) -> None:
 
         return _forms.answered(act, lambda refused: _page(wiring, campaign_id, action.step, refused))
 
-    @blueprint.post("/campaigns/<campaign_id>/goals/<goal_id>/remove")
+    @blueprint.post("/campaigns/<campaign_id>/goal/<goal_id>/remove")
     def remove_goal(campaign_id: str, goal_id: str) -> ResponseReturnValue:
         with _forms.desk_for(wiring, Right.PLAN) as desk:
             goals.remove(desk, goal_id)

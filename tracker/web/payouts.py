@@ -5,22 +5,18 @@ from __future__ import annotations
 from typing import cast
 
 from apiflask import APIFlask
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from pydantic import ValidationError
 
 from tracker.catalog import Desk, payouts
-from tracker.catalog.fields import problems
 from tracker.domain.roles import Right
-from tracker.errors import BadInput, Conflict, NotFound
-from tracker.ledger.database import writing
-from tracker.web import auth, guard
-from tracker.web.pages import Names, View
+from tracker.errors import Conflict
+from tracker.web import _forms, auth, guard
+from tracker.web._forms import Problems
+from tracker.web.pages import Names, View, to
 from tracker.wiring import Wiring
 
 _LATEST = 100
-
-Problems = list[tuple[str, str]]
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
@@ -35,18 +31,12 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
     @blueprint.post("/payouts")
     def add() -> ResponseReturnValue:
-        """Answers with the page again where something is refused."""
-        try:
-            with writing(wiring.sessions) as session:
-                view = View.of_request(session, wiring)
-                if view is not None:
-                    auth.demand(Right.PAY, view.brand.id)
-                    _pay(wiring.desk(session, view.brand.id))
-        except ValidationError as error:
-            return _page(wiring, problems(error))
-        except (BadInput, Conflict, NotFound) as error:
-            return _page(wiring, [(getattr(error, "field", ""), str(error))])
-        return redirect(url_for("payouts.show", brand=request.args.get("brand")), code=303)
+        def act() -> ResponseReturnValue:
+            with _forms.desk_for(wiring, Right.PAY) as desk:
+                _pay(desk)
+            return redirect(to("payouts.show"), code=303)
+
+        return _forms.answered(act, lambda refused: _page(wiring, refused))
 
     app.register_blueprint(blueprint)
 
@@ -64,7 +54,7 @@ def _page(wiring: Wiring, refused: Problems) -> Response:
     with wiring.sessions() as session:
         view = View.of_request(session, wiring)
         if view is None:
-            return cast("Response", redirect(url_for("pages.overview")))
+            return cast("Response", redirect(to("pages.overview")))
         desk = wiring.desk(session, view.brand.id)
         waiting, paid = payouts.waiting(desk), payouts.newest(desk, _LATEST)
         names = Names.of(session, view.brand.id)

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import cast
 
 from apiflask import APIFlask
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template
 from flask.typing import ResponseReturnValue
-from pydantic import ValidationError
 
-from tracker import catalog
 from tracker.catalog import commissions, terms
-from tracker.catalog.fields import problems
 from tracker.domain.roles import Right
-from tracker.errors import BadInput, Conflict, NotFound
-from tracker.web import auth, guard
-from tracker.web.pages import Names, View
+from tracker.web import _forms, auth, guard
+from tracker.web._forms import Problems
+from tracker.web.pages import Names, View, to
 from tracker.wiring import Wiring
 
 _NEWEST = 500
 _FORGOTTEN = 50
 
-# With three digits behind it the comma may be one of thousands: then the form asks.
-_DECIMAL_COMMA = re.compile(r"^\s*([0-9]+),([0-9]{1,2})\s*$")
-
-Problems = list[tuple[str, str]]
+_DECIMALS = ("percent", "flat", "returning_percent", "returning_flat", "assist_percent")
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
@@ -40,18 +33,12 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
     @blueprint.post("/terms")
     def add() -> ResponseReturnValue:
-        """Answers with the page again where something is refused: with the reasons, and what was typed."""
-        try:
-            with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-                view = View.of_request(session, wiring)
-                if view is not None:
-                    auth.demand(Right.PAY, view.brand.id)
-                    terms.add(wiring.desk(session, view.brand.id), terms.NewTerms.model_validate(_typed()))
-        except ValidationError as error:
-            return _page(wiring, problems(error))
-        except (BadInput, Conflict, NotFound) as error:
-            return _page(wiring, [(getattr(error, "field", ""), str(error))])
-        return redirect(url_for("terms.show", brand=request.args.get("brand")), code=303)
+        def act() -> ResponseReturnValue:
+            with _forms.desk_for(wiring, Right.PAY) as desk:
+                terms.add(desk, terms.NewTerms.model_validate(_forms.typed(_DECIMALS)))
+            return redirect(to("terms.show"), code=303)
+
+        return _forms.answered(act, lambda refused: _page(wiring, refused))
 
     app.register_blueprint(blueprint)
 
@@ -60,7 +47,7 @@ def _page(wiring: Wiring, refused: Problems) -> Response:
     with wiring.sessions() as session:
         view = View.of_request(session, wiring)
         if view is None:
-            return cast("Response", redirect(url_for("pages.overview")))
+            return cast("Response", redirect(to("pages.overview")))
         desk = wiring.desk(session, view.brand.id)
         agreed = terms.newest(desk, _NEWEST)
         forgotten = commissions.without_terms(desk, _FORGOTTEN)
@@ -72,13 +59,7 @@ def _page(wiring: Wiring, refused: Problems) -> Response:
         agreed=agreed,
         forgotten=forgotten,
         refused=refused,
-        typed=_typed() if refused else {},
+        typed=_forms.typed(_DECIMALS) if refused else {},
         hold_days=terms.DEFAULT_HOLD_DAYS,
     )
     return Response(page, status=422 if refused else 200)
-
-
-def _typed() -> dict[str, str]:
-    """The fields of the form that were filled in; a decimal comma is a point."""
-    filled = {name: value for name, value in request.form.items() if name != "csrf_token" and value.strip()}
-    return {name: _DECIMAL_COMMA.sub(r"\1.\2", value) for name, value in filled.items()}
