@@ -6,23 +6,28 @@ Whoever was written to about a goal hears no more of it for a week, and an alert
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from tracker.domain import metrics
 from tracker.domain.ids import new_id
 from tracker.domain.pacing import is_alarming
 from tracker.domain.roles import Role
+from tracker.domain.shortfalls import ADVICE, DIMENSIONS, RATES, Dimension, Rate
 from tracker.ledger import catalog, mails
 from tracker.ledger.database import writing
 from tracker.ledger.mails import Letter
 from tracker.ledger.tables import Account, Alert, Brand, Goal, Membership
-from tracker.reports import _shortfalls, pacing
+from tracker.reports import _figures, _shortfalls, pacing
+from tracker.reports._behind import told
+from tracker.reports._placements import WORDS
 from tracker.reports.pacing import Standing
 
 QUIET = timedelta(days=7)
@@ -121,7 +126,7 @@ def _write(session: Session, one: Standing, detail: dict[str, Any], today: date,
             recipient=account.email,
             language=account.language or DEFAULT_LANGUAGE,
             values={
-                **detail,
+                **_told(detail, Locale(account.language or DEFAULT_LANGUAGE)),
                 "title": one.measure.title,
                 "brand": brand.name,
                 "campaign": one.campaign.name,
@@ -129,6 +134,32 @@ def _write(session: Session, one: Standing, detail: dict[str, Any], today: date,
             },
         )
         mails.put(session, post.secret_key, letter, post.now, post.wall)
+
+
+def _told(detail: Mapping[str, Any], locale: Locale) -> dict[str, Any]:
+    """The detail as the reader of a letter writes figures; sentences and words stay English, for the letter's own."""
+    unit, currency = detail["unit"], detail["currency"]
+    figures = ("target", "expected", "actual", "forecast")
+    return {
+        **{name: detail[name] and told(detail[name], unit, currency, locale) for name in figures},
+        "days_left": detail["days_left"],
+        "compared": RATES[Rate(detail["rate"])],
+        "findings": [_finding(one, locale) for one in detail["findings"]],
+    }
+
+
+def _finding(one: Mapping[str, Any], locale: Locale) -> dict[str, Any]:
+    dimension, name = Dimension(one["dimension"]), one["name"]
+    samples = {side: one[side] and _sample(one[side], locale) for side in ("own", "peers")}
+    shown = WORDS.get(name, name) if dimension is Dimension.CREATIVE else name
+    said = {"what": DIMENSIONS[dimension], "advice": ADVICE[dimension], "name": shown, "translated": name in WORDS}
+    return {"verdict": one["verdict"], **said, **samples}
+
+
+def _sample(sample: Mapping[str, Any], locale: Locale) -> dict[str, str]:
+    hits, of = sample["hits"], sample["of"]
+    rate = _figures.percent(metrics.share(hits, of), locale)
+    return {"hits": _figures.integer(hits, locale), "of": _figures.integer(of, locale), "rate": rate}
 
 
 def _readers(session: Session, brand: Brand) -> Iterable[Account]:

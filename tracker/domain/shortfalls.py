@@ -43,6 +43,24 @@ class Verdict(StrEnum):
     TOO_FEW = "too_few"
 
 
+# What they are called, what may be done about them and how they are compared, in English.
+DIMENSIONS = {
+    Dimension.CREATIVE: "Creative",
+    Dimension.INFLUENCER: "Influencer",
+    Dimension.MESSAGE: "Message",
+}
+ADVICE = {
+    Dimension.CREATIVE: "Have the next ones made in the format of its peers, or show the product earlier.",
+    Dimension.INFLUENCER: "Ask what their followers want to know, or move what is left of the budget to their peers.",
+    Dimension.MESSAGE: "Give the placements that are still to come the message of their peers.",
+}
+RATES = {
+    Rate.ORDERS_PER_CLICK: "Compared by orders per click.",
+    Rate.CLICKS_PER_VIEW: "Compared by clicks per view.",
+    Rate.ENGAGEMENT_PER_VIEW: "Compared by engagement per view.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """How often something happened, out of how many, in how many placements."""
