@@ -32,6 +32,8 @@ PAGES = (
     "/reports/paths",
     "/reports/channels",
     "/reports/partners",
+    "/reports/funnel",
+    "/reports/customers",
     "/reports/links",
     "/reports/codes",
     "/reports/models",

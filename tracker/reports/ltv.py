@@ -189,7 +189,7 @@ def _in_order(found: Mapping[tuple[Line, str], Cohort], currency: str) -> list[L
     def rank(line: Line) -> tuple[Any, ...]:
         what, month, (channel, partner) = line
         most = -found[line, currency].customers
-        return (list(WORDS).index(what), month or date.min, most, channel is None, str(channel), str(partner))
+        return (list(WORDS).index(what), month or date.min, channel is None, most, str(channel), str(partner))
 
     return sorted((line for line, other in found if other == currency), key=rank)
 

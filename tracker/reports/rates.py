@@ -45,12 +45,12 @@ COLUMNS = (
     Column("placements", "Placements", Kind.INTEGER, "Published up to the last day and counted or paid in these days."),
     Column("followers", "Followers", Kind.INTEGER, "As last told."),
     Column("per_followers", "Per thousand followers", Kind.MONEY, "Fees / followers × 1 000."),
-    Column("followers_median", "Median of the tier", Kind.MONEY, f"Of that, over all partners of the tier; {_PEERS}"),
-    Column("followers_beyond", "Beyond it", Kind.PERCENT, "(Per thousand followers − median) / median."),
+    Column("followers_median", "Tier's median", Kind.MONEY, f"Of that, over all partners of the tier; {_PEERS}"),
+    Column("followers_beyond", "Against the median", Kind.PERCENT, "(Per thousand followers − median) / median."),
     Column("views", "Views", Kind.INTEGER, "Of the partner's placements, where known, by their last snapshot."),
     Column("per_views", "Per thousand views", Kind.MONEY, "Fees / views × 1 000; unknown where a count is missing."),
-    Column("views_median", "Median of the tier, views", Kind.MONEY, f"Of that, over the tier; {_PEERS}"),
-    Column("views_beyond", "Beyond it, views", Kind.PERCENT, "(Per thousand views − median) / median."),
+    Column("views_median", "Tier's median, views", Kind.MONEY, f"Of that, over the tier; {_PEERS}"),
+    Column("views_beyond", "Against the median, views", Kind.PERCENT, "(Per thousand views − median) / median."),
     Column("peers", "Compared with", Kind.INTEGER, "Partners of the tier with a fee in these days, this one too."),
 )  # fmt: skip
 
