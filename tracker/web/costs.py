@@ -45,8 +45,8 @@ KINDS = {
     Kind.OTHER: "Other cost",
 }
 SPREADS = {
-    Spread.EQUAL: "In equal parts over those who take part",
-    Spread.REVENUE: "By the revenue that each is credited with",
+    Spread.EQUAL: "In equal parts",
+    Spread.REVENUE: "By credited revenue",
 }
 RESOURCES = {
     Resource.MONEY: "Money",
