@@ -33,6 +33,7 @@ from tracker.catalog import (
     holdouts,
     keys,
     links,
+    messages,
     partners,
     people,
     placements,
@@ -50,7 +51,7 @@ from tracker.estimates import meant
 from tracker.ledger import accounts
 from tracker.ledger.estimates import ask
 from tracker.ledger.paths import Level
-from tracker.ledger.tables import Credit, CreditSet, OrderRow, Payout
+from tracker.ledger.tables import Credit, CreditSet, Dispute, OrderRow, Payout
 from tracker.settings import Settings
 from tracker.web import create_app
 from tracker.wiring import Wiring
@@ -167,6 +168,8 @@ class ApiWorld:
             "cost": costs.add(desk, costs.NewCost(kind=Kind.FEE, amount="5.00", partner=partner, note=name)).id,
             "draft": _add_draft(desk, name),
             "payout": _add_payout(desk, partner, name),
+            "dispute": _add_dispute(desk, order, partner, name),
+            "message": messages.add(desk, messages.NewMessage(partner=partner, text=name)).id,
             "member": _add_member(desk, f"{name}@example.com"),
             "invitation": people.invite(
                 desk, people.NewInvitation(email=f"guest@{name}.example", role=Role.PARTNER, partner=partner)
@@ -212,6 +215,17 @@ def _add_order(desk: Desk, shop: str, partner: str, link: str, name: str, number
     desk.session.add(drawn_receipt(desk.brand_id, order, {"candidates": [name]}, NOW))
     desk.session.flush()
     return order
+
+
+def _add_dispute(desk: Desk, order: str, partner: str, name: str) -> str:
+    """An open dispute of the partner about the order."""
+    dispute = derived_id(name, "dispute")
+    desk.session.add(
+        Dispute(id=dispute, brand_id=desk.brand_id, order_id=order, partner_id=partner, receipt_version=1, state="open",
+                due_on=NOW.date(), opened_at=NOW)
+    )  # fmt: skip
+    desk.session.flush()
+    return dispute
 
 
 def _add_payout(desk: Desk, partner: str, name: str) -> str:

@@ -22,6 +22,7 @@ from tracker.ledger.tables import (
     Code,
     CodeOwner,
     Commission,
+    Conversion,
     Cost,
     Decision,
     Dispute,
@@ -46,7 +47,7 @@ from tracker.ledger.tables import (
 
 T = TypeVar(
     "T", Shop, Partner, Campaign, Placement, Link, Code, ApiKey, Terms, Commission, Payout, Holdout, Snapshot, Cost,
-    Goal, Decision, Benchmark, Dispute, Message, Schedule, SharedLink, Job, Invitation,
+    Goal, Decision, Benchmark, Conversion, Dispute, Message, Schedule, SharedLink, Job, Invitation,
 )  # fmt: skip
 
 LARGEST_PAGE = 1000

@@ -18,10 +18,12 @@ from tracker.catalog import (
     commissions,
     conversions,
     costs,
+    disputes,
     decisions,
     goals,
     holdouts,
     links,
+    messages,
     partners,
     payouts,
     people,
@@ -91,6 +93,10 @@ NOUNS = (
          people.invitation_page, people.invitation, people.invite, None, people.FreshInvitation),
     Noun("payout", "payouts", payouts.PayoutView, payouts.PayoutQuery, payouts.NewPayout, None,
          payouts.page, payouts.one, payouts.add, None),
+    Noun("dispute", "disputes", disputes.DisputeView, disputes.DisputeQuery, None, disputes.DisputeChange,
+         disputes.page, disputes.one, None, disputes.answer),
+    Noun("message", "messages", messages.MessageView, messages.MessageQuery, messages.NewMessage, None,
+         messages.page, messages.one, messages.add, None),
 )  # fmt: skip
 
 
