@@ -154,6 +154,17 @@ def test_every_page_fits_its_screen_and_breaks_no_rule_of_its_own(
     assert [entry["message"] for entry in complaints] == []
 
 
+def test_a_picture_is_drawn_in_either_theme_and_breaks_no_rule(signed_in: webdriver.Chrome, site: Site) -> None:
+    for width, theme in ((1280, "light"), (360, "dark")):
+        view(signed_in, width, theme)
+        signed_in.get(f"{site.address}/reports/days{MARCH}")
+        WebDriverWait(signed_in, 20).until(lambda page: page.find_elements(By.CSS_SELECTOR, "figure[data-drawn]"))
+        plot = signed_in.find_element(By.CSS_SELECTOR, ".plot canvas")
+        assert 100 < plot.size["width"] <= width
+    complaints = signed_in.get_log("browser")  # type: ignore[no-untyped-call]
+    assert [entry["message"] for entry in complaints] == []
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_the_header_of_a_phone_is_one_line_and_names_the_brand(
     signed_in: webdriver.Chrome, site: Site, language: str

@@ -44,9 +44,10 @@ def picture(name: str, rows: Rows, words: Words) -> Picture | None:
     return None if chart is None or spec is None else Picture(words.say(chart.LABEL), spec, words.locale)
 
 
-def labels() -> list[str]:
-    """What the pictures show, in English."""
-    return [str(chart.LABEL) for chart in plugins.discover("tracker.charts").values()]
+def sentences() -> list[str]:
+    """What pictures show and say, in English."""
+    found = plugins.discover("tracker.charts").values()
+    return [said for chart in found for said in (str(chart.LABEL), *getattr(chart, "SAID", ()))]
 
 
 def svg(found: Picture, theme: Theme = PRINT) -> str:

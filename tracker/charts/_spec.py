@@ -38,7 +38,7 @@ class Words(Protocol):
 class Chart(Protocol):
     """The shape of a public module in `tracker.charts`."""
 
-    LABEL: str
+    LABEL: str  # and SAID, a tuple, where it says what no report does
 
     def spec(self, rows: Rows, words: Words) -> Spec | None:
         """The specification, without its theme."""

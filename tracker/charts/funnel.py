@@ -5,6 +5,8 @@ from __future__ import annotations
 from tracker.charts._spec import Rows, Spec, Words, framed
 
 LABEL = "How many see, like, click and buy"
+_HOW_MANY = "How many"
+SAID = (_HOW_MANY,)
 _STEPS = (("views", "Views"), ("likes", "Likes"), ("clicks", "Clicks"), ("orders", "Orders"))
 
 
@@ -19,7 +21,7 @@ def spec(rows: Rows, words: Words) -> Spec | None:
     step = {"field": "step", "type": "nominal", "sort": None, "title": None}
     count = {"field": "value", "type": "quantitative"}
     length = {**count, "scale": {"type": "symlog"}, "axis": None, "title": None}
-    tooltip = [{**step, "title": " "}, {**count, "format": ",", "title": words.say("How many")}]
+    tooltip = [{**step, "title": " "}, {**count, "format": ",", "title": words.say(_HOW_MANY)}]
     bars = {"mark": {"type": "bar", "cornerRadiusEnd": 3}, "encoding": {"tooltip": tooltip}}
     figures = {
         "mark": {"type": "text", "align": "left", "dx": 6},

@@ -7,6 +7,8 @@ from typing import Any
 from tracker.charts._spec import MOST, Rows, Spec, Words, framed, major, shown
 
 LABEL = "Spent and net revenue, with the target"
+_AMOUNT = "Amount"
+SAID = (_AMOUNT,)
 _KINDS = (("spent", "Spent"), ("revenue", "Net revenue"))
 
 
@@ -19,7 +21,7 @@ def spec(rows: Rows, words: Words) -> Spec | None:
     values = [_value(row, key, words.say(title), words) for row in kept for key, title in _KINDS]
     who = {"field": "name", "type": "nominal", "title": None, "sort": None, "axis": {"labelLimit": 130}}
     x = {"type": "quantitative", "title": currency, "axis": {"tickCount": 4, "format": ",~f"}}
-    tooltip = [shown(words.say("Partner"), "name"), shown(words.say("Amount"), "kind"), shown(" "),
+    tooltip = [shown(words.say("Partner"), "name"), shown(words.say(_AMOUNT), "kind"), shown(" "),
                shown(words.say("Target"), "aimed")]  # fmt: skip
     bars = {
         "mark": {"type": "bar", "cornerRadiusEnd": 2},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint, APIFlask
 
-from tracker.web.api import _document, _estimates, _nouns, _problems, _results, _rules
+from tracker.web.api import _document, _estimates, _nouns, _papers, _problems, _results, _rules
 from tracker.web.api._doors import Door
 from tracker.wiring import Wiring
 
@@ -17,6 +17,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     _problems.register(app, blueprint)
     _nouns.register(blueprint, door)
     _results.register(blueprint, door)
+    _papers.register(blueprint, door)
     _rules.register(blueprint, door)
     _estimates.register(blueprint, door)
     _document.register(app, blueprint, wiring.settings)

@@ -217,7 +217,7 @@ def _reports(blueprint: APIBlueprint, door: Door) -> None:
     @blueprint.output(Report)
     @blueprint.doc(summary="A report over a span of days", tags=["reports"])
     def read_report(name: str, query_data: ReportQuery) -> Response:
-        return jsonify(door.read(lambda desk: _run(desk, name, query_data)))
+        return jsonify(door.read(lambda desk: shape.as_json(ran(desk, name, query_data))))
 
 
 def _page(desk: Desk, query: OrderQuery) -> dict[str, object]:
@@ -245,7 +245,8 @@ def _page(desk: Desk, query: OrderQuery) -> dict[str, object]:
     return {"data": rows, "next_cursor": further}
 
 
-def _run(desk: Desk, name: str, query: ReportQuery) -> dict[str, object]:
+def ran(desk: Desk, name: str, query: ReportQuery) -> shape.Result:
+    """The report called `name` over what the query asks for. Raises NotFound and BadInput."""
     asked = {
         "from": query.start.isoformat() if query.start else "",
         "to": query.end.isoformat() if query.end else "",
@@ -256,7 +257,7 @@ def _run(desk: Desk, name: str, query: ReportQuery) -> dict[str, object]:
         "network": query.network or "",
     }
     scope = shape.scope_from(desk.session, desk.brand_id, asked, desk.now)
-    return shape.as_json(compare.run(desk.session, name, scope, query.compare))
+    return compare.run(desk.session, name, scope, query.compare)
 
 
 def _partner(desk: Desk, partner_id: str | None) -> str | None:
