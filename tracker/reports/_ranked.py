@@ -10,7 +10,7 @@ from tracker.domain.rankings import LEAST_CLICKS, LEAST_ORDERS, Converted, Verdi
 from tracker.reports._shape import Column, Kind, Row
 
 CVR = (
-    Column("cvr", "CVR", Kind.PERCENT, "Conversion rate: orders that came through a link / clicks by people."),
+    Column("cvr", "CVR", Kind.PERCENT, "Conversion rate: orders that came through a link, per click."),
     Column("cvr_low", "CVR, from", Kind.PERCENT, "Lower end of the interval that holds the true CVR 95 times of 100."),
     Column("cvr_high", "CVR, to", Kind.PERCENT, "Upper end of that interval, which is Wilson's."),
 )

@@ -37,7 +37,7 @@ COLUMNS = (
     Column("views", "Views", Kind.INTEGER, "Of the placements whose views are known."),
     Column("like_rate", "Likes / views", Kind.PERCENT, "Of the placements for which both are known."),
     Column("likes", "Likes", Kind.INTEGER, "Of the placements whose likes are known."),
-    Column("click_rate", "Clicks / likes", Kind.PERCENT, "Where both are known; more than all, where many click without a like."),
+    Column("click_rate", "Clicks / likes", Kind.PERCENT, "Where both are known; many click without a like."),
     Column("clicks", "Clicks", Kind.INTEGER, "By people, on all of the partner's links: in placements or elsewhere."),
     Column("order_rate", "Orders / clicks", Kind.PERCENT, "Where both are known; orders by a code alone had no click."),
     CURRENCY,
