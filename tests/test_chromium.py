@@ -45,6 +45,8 @@ PAGES = (
     "/orders",
     "/terms",
     "/issue",
+    "/account",
+    "/people",
     "/system",
 )
 MARCH = "?from=2026-03-01&to=2026-03-31"
