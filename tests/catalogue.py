@@ -20,12 +20,12 @@ from tracker import jobs, plugins
 from tracker.attribution import _doubts, _refusals, incremental
 from tracker.catalog import commissions
 from tracker.catalog import people as invited
+from tracker.charts import _draw
 from tracker.domain import receipts, rule_words
 from tracker.domain.differences import WEIGHS_OTHERWISE
 from tracker.domain.presets import PRESETS
 from tracker.domain.reasons import RULE_SENTENCES
 from tracker.ledger import second_factor
-from tracker.charts import _draw
 from tracker.reports import _bilan_sheet, _pdf, _shape, _xlsx
 from tracker.web import account, auth, estimates, filters, health, imports, pages, people, sending, work
 

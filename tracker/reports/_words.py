@@ -25,6 +25,7 @@ WORDS = {
     "active": "Active",
     "disabled": "Disabled",
     "expired": "Expired",
+    "revoked": "Revoked",
     "paying": "Paying model",
     "click": "Click",
     "click_id": "Click id",

@@ -26,7 +26,7 @@ from tracker.domain.roles import Right
 from tracker.errors import BadInput, NotFound, Unavailable
 from tracker.ledger.accounts import Person
 from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Placement, Shop
-from tracker.reports import _compare, _pdf, _shape, _xlsx, returns
+from tracker.reports import _behind, _compare, _pdf, _shape, _xlsx, returns
 from tracker.reports._orders import OrderFilter, orders_page, receipt
 from tracker.reports._shape import Kind, Result, Row, Scope
 from tracker.web import _tables, auth, charts, filters, guard, health
@@ -428,6 +428,7 @@ def _overview(session: Session, view: View) -> dict[str, object]:
         "orders": orders,
         "names": Names.of(session, view.brand.id),
         "steps": _steps(session, view.brand),
+        "behind": _behind.behind(session, view.brand.id, view.today),
     }
 
 

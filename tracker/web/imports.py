@@ -1,0 +1,177 @@
+"""A file of past orders by a form: upload it, say what its columns are where that is not plain, look, then apply."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from apiflask import APIFlask
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import session as cookie
+from flask.typing import ResponseReturnValue
+from pydantic import ValidationError
+from sqlalchemy import select
+
+from tracker import catalog, jobs
+from tracker.catalog.fields import problems
+from tracker.errors import BadInput, Conflict, NotFound
+from tracker.importing import _file
+from tracker.jobs import imports
+from tracker.jobs.imports import NewImport, ReadingInput
+from tracker.ledger.tables import Job
+from tracker.web import auth, guard
+from tracker.web.pages import Names, View
+from tracker.web.sending import Problems, auth_id
+from tracker.web.work import STATES, about, planning, to_job
+from tracker.wiring import Wiring
+
+FORMATS = {
+    "shopify": "Shopify’s export",
+    "woocommerce": "WooCommerce’s export",
+    "mapped": "Another table: I say what its columns are",
+}
+"""What the formats are called, in English."""
+
+FIELDS = {
+    "id": "Order id",
+    "number": "Order number",
+    "placed_at": "Placed at",
+    "updated_at": "Changed at",
+    "paid_at": "Paid at",
+    "cancelled_at": "Cancelled at",
+    "status": "Status",
+    "currency": "Currency",
+    "total": "Total",
+    "goods": "Goods",
+    "tax": "Tax",
+    "shipping": "Shipping",
+    "discount": "Discount",
+    "refunded": "Refunded",
+    "codes": "Promo codes",
+    "click_ids": "Click ids",
+    "landing_url": "Landing page",
+    "email": "Buyer’s e-mail",
+    "country": "Country",
+    "province": "Region",
+    "postcode": "Postcode",
+    "source": "Sales channel",
+    "test": "Test order",
+}
+"""What our fields are called, in English."""
+
+_FORM_ROOM = 64 * 1024  # bytes of the form around the file
+_RECENT = 20
+
+
+def register(app: APIFlask, wiring: Wiring) -> None:
+    """Add the pages, behind the sign-in."""
+    make_room(app)
+    blueprint = Blueprint("imports", __name__, url_prefix="/imports")
+    blueprint.before_request(auth.required(wiring))
+    guard.show_errors_of(blueprint)
+
+    @blueprint.get("")
+    def show() -> ResponseReturnValue:
+        return _page(wiring, [])
+
+    @blueprint.post("")
+    def upload() -> ResponseReturnValue:
+        try:
+            return _uploaded(wiring)
+        except ValidationError as error:
+            return _page(wiring, problems(error))
+        except (BadInput, Conflict) as error:
+            return _page(wiring, [(getattr(error, "field", ""), str(error))])
+
+    @blueprint.get("/<job_id>")
+    def mapping(job_id: str) -> ResponseReturnValue:
+        return _mapping(wiring, job_id, [])
+
+    @blueprint.post("/<job_id>/look")
+    def look(job_id: str) -> ResponseReturnValue:
+        try:
+            with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
+                desk = wiring.desk(session, planning(session, wiring).brand.id)
+                imports.ask_again(desk, job_id, reading=ReadingInput.model_validate(_reading()), apply=False)
+        except ValidationError as error:
+            return _mapping(wiring, job_id, problems(error))
+        except (BadInput, Conflict) as error:
+            return _mapping(wiring, job_id, [(getattr(error, "field", ""), str(error))])
+        return to_job(job_id)
+
+    @blueprint.post("/<job_id>/apply")
+    def apply(job_id: str) -> ResponseReturnValue:
+        with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
+            imports.ask_again(wiring.desk(session, planning(session, wiring).brand.id), job_id, apply=True)
+        return to_job(job_id)
+
+    app.register_blueprint(blueprint)
+
+
+def make_room(app: APIFlask) -> None:
+    """Let a file come in here, and here alone, from whoever is signed in: before the guard reads the form for its token."""
+
+    def widen() -> None:
+        if request.path == "/imports" and request.method == "POST" and "account" in cookie:
+            request.max_content_length = imports.LARGEST + _FORM_ROOM
+
+    app.before_request_funcs.setdefault(None, []).insert(0, widen)
+
+
+def _uploaded(wiring: Wiring) -> ResponseReturnValue:
+    """The file is looked at at once where its columns speak for themselves."""
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        raise BadInput("file", "choose a file: the orders that your shop exported, as CSV or XLSX")
+    with file.stream as stream:
+        content = stream.read()
+    name = "".join(letter for letter in file.filename[-200:] if letter.isprintable())
+    wanted = NewImport(shop=request.form.get("shop", ""), format=request.form.get("format") or None, name=name)
+    with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
+        desk = wiring.desk(session, planning(session, wiring).brand.id)
+        job = imports.ask(desk, wanted, content, auth_id(wiring), draft=True)
+        if imports.needs_mapping(content, job.settings["format"]):
+            return redirect(url_for("imports.mapping", job_id=job.id, brand=request.args.get("brand")), code=303)
+        imports.ask_again(desk, job.id, apply=False)
+    return to_job(job.id)
+
+
+def _page(wiring: Wiring, refused: Problems) -> Response:
+    with wiring.sessions() as session:
+        view = View.of_request(session, wiring)
+        if view is None:
+            return cast("Response", redirect(url_for("pages.overview")))
+        found = jobs.newest(wiring.desk(session, view.brand.id), _RECENT, jobs.IMPORT)
+        names = Names.of(session, view.brand.id)
+    page = render_template(
+        "imports.html", view=view, names=names, jobs=[(job, about(job, names)) for job in found], formats=FORMATS,
+        states=STATES, refused=refused, typed=request.form if refused else {}, largest=imports.LARGEST,
+    )  # fmt: skip
+    return Response(page, status=422 if refused else 200)
+
+
+def _mapping(wiring: Wiring, job_id: str, refused: Problems) -> Response:
+    """The columns of a file beside our fields. Raises NotFound, Forbidden, and Conflict where the file is gone."""
+    with wiring.sessions() as session:
+        view = planning(session, wiring)
+        job = jobs.one(wiring.desk(session, view.brand.id), job_id)
+        content = session.execute(
+            select(Job.input).where(Job.id == job_id, Job.brand_id == view.brand.id)
+        ).scalar_one_or_none()
+    if job.kind != jobs.IMPORT or not content or job.open:
+        raise Conflict("its file was forgotten, or is being worked on: upload the file again")
+    said = {**job.settings, **(_reading() if refused else {})}
+    if said["format"] not in _file.formats():
+        raise NotFound("no such format")
+    page = render_template(
+        "import_mapping.html", view=view, job=job, said=said, formats=FORMATS, fields=FIELDS, refused=refused,
+        columns=imports.columns(content, said["format"], said["mapping"]), written=imports.column_names(content),
+    )  # fmt: skip
+    return Response(page, status=422 if refused else 200)
+
+
+def _reading() -> dict[str, Any]:
+    """The form: a select for each field, what no column says, how days are written."""
+    form = request.form
+    mapping = {name.removeprefix("column-"): value for name, value in form.items() if name.startswith("column-")}
+    plain = {name: form.get(name) or None for name in ("format", "dates", "currency", "status")}
+    return {**plain, "mapping": {name: value for name, value in mapping.items() if value}}
