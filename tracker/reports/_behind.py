@@ -60,5 +60,7 @@ def told(text: str | None, unit: str, currency: str, locale: Locale) -> str:
         return _figures.NOTHING
     if unit == Unit.MONEY:
         return _figures.decimal_money(text, currency, locale)
-    number: str = numbers.format_decimal(Decimal(text), locale=locale, decimal_quantization=False)
-    return {Unit.PERCENT.value: f"{number} %", Unit.RATIO.value: f"{number}:1"}.get(unit, number)
+    if unit == Unit.PERCENT:
+        return str(numbers.format_percent(Decimal(text).scaleb(-2), locale=locale, decimal_quantization=False))
+    number = str(numbers.format_decimal(Decimal(text), locale=locale, decimal_quantization=False))
+    return f"{number}:1" if unit == Unit.RATIO else number

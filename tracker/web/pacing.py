@@ -191,7 +191,7 @@ def _kpis(session: Session, desk: Desk, campaign: Campaign, today: date) -> list
     objective = Objective(campaign.objective) if campaign.objective else None
     wanted = headline(objective)
     first, last = _campaigns.days(session, campaign.brand_id, zone_of(session, campaign.brand_id), today)
-    measured = _campaigns.figures(session, Scope(campaign.brand_id, first, last, campaign_id=campaign.id)).measured
+    found = _campaigns.figures(session, Scope(campaign.brand_id, first, last, campaign_id=campaign.id))
     history = _history.means(session, campaign, wanted, today)
     currency = rows.brand_by_id(session, campaign.brand_id).currency
     entered = benchmarks.page(desk, benchmarks.BenchmarkQuery(limit=1000)).data
@@ -199,13 +199,19 @@ def _kpis(session: Session, desk: Desk, campaign: Campaign, today: date) -> list
         {
             "metric": metric,
             "measure": MEASURES[metric],
-            "value": figure(measured.get(metric), metric, currency),
+            "value": figure(_known(found, metric), metric, currency),
             "history": history.get(metric),
             "mean": figure(history[metric].value, metric, currency) if metric in history else None,
             "market": [one for one in entered if one.metric is metric],
         }
         for metric in wanted
     ]
+
+
+def _known(found: _campaigns.Figures, metric: Metric) -> Fraction | int | None:
+    """A price is unknown while nothing was spent: then nobody has noted what it cost."""
+    is_price = MEASURES[metric].less_is_better
+    return None if is_price and not found.returned["spent"] else found.measured.get(metric)
 
 
 def _changes(session: Session, campaign: Campaign, today: date) -> Result:
