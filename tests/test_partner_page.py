@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from tests.conftest import NOW
 from tests.desk import ORIGIN, Desk
-from tests.test_portal import ALICE, PASSWORD, STAFF, Stage, at_desk, stage
+from tests.test_portal import ALICE, PASSWORD, STAFF, Stage, at_desk, stage, theatre
 from tracker.catalog import disputes, messages, partners
 from tracker.domain.ids import new_id
 from tracker.domain.roles import Role
@@ -18,7 +18,7 @@ from tracker.ledger import accounts
 from tracker.ledger.database import writing
 from tracker.ledger.tables import Invitation, Mail
 
-__all__ = ["stage"]
+__all__ = ["stage", "theatre"]
 
 
 @pytest.fixture

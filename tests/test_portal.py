@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from sqlalchemy import select, update
 
-from tests.conftest import Ledger
+from tests.conftest import Ledger, redis_server, sqlite_template
 from tests.desk import Desk, opened_desk, settings_of
 from tests.given import NOON, World
 from tracker import pipeline
@@ -22,7 +23,7 @@ from tracker.domain.ids import new_id
 from tracker.domain.roles import Role
 from tracker.errors import BadInput, Conflict
 from tracker.ledger import accounts, partnership
-from tracker.ledger.database import writing
+from tracker.ledger.database import open_database, sessions, writing
 from tracker.ledger.tables import Account, LinkHour, Mail, OrderRow
 from tracker.reports import owed
 from tracker.reports._shape import Scope
@@ -62,17 +63,47 @@ class Stage:
         return staff
 
 
-@pytest.fixture
-def stage(sqlite_ledger: Ledger, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    world, other = World(sqlite_ledger), World(sqlite_ledger, "Zeste")
+class Theatre(NamedTuple):
+    """An application over a ledger file, and the same file as it was when the curtain rose."""
+
+    desk: Desk
+    file: Path
+    fresh: bytes
+    opened: Stage
+
+
+@pytest.fixture(scope="module")
+def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
+    folder = tmp_path_factory.mktemp("portal")
+    file = folder / "ledger.db"
+    file.write_bytes(sqlite_template().read_bytes())
+    engine = open_database(f"sqlite:///{file}")
+    ledger = Ledger(f"sqlite:///{file}", engine, sessions(engine))
+    world, other = World(ledger), World(ledger, "Zeste")
     order, lost = an_order_of_two(world), a_sale_of_bob(world)
     an_order_of_two(other)
-    frozen = replace(settings_of(sqlite_ledger.url, redis_url, tmp_path), clock=Frozen())
+    frozen = replace(settings_of(ledger.url, redis_server(), folder), clock=Frozen())
     with opened_desk(frozen, account=False) as desk:
         people(desk, world)
         agree(desk, world)
-        assert desk.sign_in(ALICE, PASSWORD).status_code == 302
-        yield Stage(desk, world, other, order, lost)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        yield Theatre(desk, file, file.read_bytes(), Stage(desk, world, other, order, lost))
+    engine.dispose()
+
+
+@pytest.fixture
+def stage(theatre: Theatre) -> Stage:
+    """The ledger as it was written, and Alice signed in by a browser of her own."""
+    stage = theatre.opened
+    for engine in (theatre.desk.wiring.engine, theatre.desk.wiring.hasty_engine, stage.world.ledger.engine):
+        engine.dispose()
+    for end in ("", "-wal", "-shm"):
+        Path(f"{theatre.file}{end}").unlink(missing_ok=True)
+    theatre.file.write_bytes(theatre.fresh)
+    alice = theatre.desk.another_browser()
+    assert alice.sign_in(ALICE, PASSWORD).status_code == 302
+    return replace(stage, desk=alice)
 
 
 def an_order_of_two(world: World) -> str:

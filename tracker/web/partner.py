@@ -109,7 +109,7 @@ def _found(session: Session, desk: Desk, partner_id: str) -> dict[str, object]:
     partner = partners.one(desk, partner_id)
     links, papers = partnerships.own_links(desk, partner.id), documents.every(desk, partner.id)
     agreements = partnerships.agreements(desk, partner.id)
-    since = desk.now - timedelta(days=30)
+    since, disputed = desk.now - timedelta(days=30), disputes.every(desk, partner.id)
     return {
         "partner": partner,
         "links": links,
@@ -121,7 +121,8 @@ def _found(session: Session, desk: Desk, partner_id: str) -> dict[str, object]:
         "clicks": partnership.clicks_since(session, partner.id, [since])[0],
         "sold": partnership.sold_since(session, desk.brand_id, partner.id, since.date()),
         "owed": partnership.money(session, desk.brand_id, partner.id),
-        "disputes": disputes.every(desk, partner.id),
+        "disputes": disputed,
+        "own": {one.id: one for one in disputed},
         "said": messages.thread(desk, partner.id)[-3:],
         "members": [one for one in people.members(desk) if one.partner == partner.id],
         "invited": [one for one in people.pending(desk) if one.partner == partner.id],
