@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po, write_po
 
 from tracker import jobs, plugins
 from tracker.attribution import _doubts, _refusals, incremental
-from tracker.catalog import commissions
+from tracker.catalog import commissions, disputes, documents, partnerships
 from tracker.catalog import people as invited
 from tracker.charts import _draw
 from tracker.domain import receipts, rule_words
@@ -26,8 +26,8 @@ from tracker.domain.differences import WEIGHS_OTHERWISE
 from tracker.domain.presets import PRESETS
 from tracker.domain.reasons import RULE_SENTENCES
 from tracker.ledger import second_factor
-from tracker.reports import _bilan_sheet, _pdf, _shape, _xlsx
-from tracker.web import account, auth, estimates, filters, health, imports, pages, people, sending, work
+from tracker.reports import _bilan_sheet, _pdf, _sales, _shape, _xlsx
+from tracker.web import account, auth, estimates, filters, health, imports, pacing, pages, people, portal, sending, work
 
 ROOT = Path(__file__).parent.parent
 FRENCH = ROOT / "tracker" / "translations" / "fr" / "LC_MESSAGES" / "messages.po"
@@ -91,12 +91,15 @@ def _constants() -> Iterator[str]:
     yield from (*sending.TITLES.values(), *work.STATES.values(), *imports.FORMATS.values(), *imports.FIELDS.values())
     yield from jobs.TITLES.values()
     yield from estimates.SENTENCES
+    yield from pacing.SENTENCES
     yield from commissions.SENTENCES
     yield from _xlsx.SENTENCES
     yield from _pdf.SENTENCES
     yield from _bilan_sheet.SENTENCES
     yield from _draw.sentences()
     yield from rule_words.SENTENCES
+    for told in (portal, _sales, disputes, documents, partnerships):
+        yield from told.SENTENCES
     yield from (text for preset in PRESETS.values() for text in (preset.title, preset.sentence))
     yield WEIGHS_OTHERWISE
     yield from receipts.LOSS_SENTENCES.values()

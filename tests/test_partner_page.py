@@ -16,7 +16,7 @@ from tracker.domain.roles import Role
 from tracker.errors import Conflict
 from tracker.ledger import accounts
 from tracker.ledger.database import writing
-from tracker.ledger.tables import Invitation, Mail
+from tracker.ledger.tables import Invitation, Mail, OrderRow
 
 __all__ = ["stage", "theatre"]
 
@@ -150,8 +150,8 @@ def test_who_may_only_read_writes_nothing_and_leaves_messages_unread(stage: Stag
 
 def test_another_brands_dispute_is_not_there(stage: Stage, staff: Desk) -> None:
     with at_desk(stage.desk, stage.other) as desk:
-        stop = next(iter(desk.session.execute(select(disputes.OrderRow.id).where(
-            disputes.OrderRow.brand_id == stage.other.brand)).scalars()))  # fmt: skip
+        query = select(OrderRow.id).where(OrderRow.brand_id == stage.other.brand)
+        stop = desk.session.execute(query).scalars().first() or ""
         theirs = disputes.add(desk, stage.other.alice, disputes.NewDispute(order=stop, text="Mine."), account=None).id
     assert staff.get(f"/disputes/{theirs}").status_code == 404
     assert "Mine." not in staff.get("/disputes").text

@@ -132,7 +132,7 @@ def people(desk: Desk, world: World) -> None:
 
 def agree(desk: Desk, world: World) -> None:
     with at_desk(desk, world) as found:
-        terms.add(found, terms.NewTerms(percent="10", hold_days=30, valid_from="2026-01-01"))
+        terms.add(found, terms.NewTerms(percent="10", hold_days=30, valid_from=date(2026, 1, 1)))
     pipeline.accrue_commissions(desk.wiring.sessions, 100, NOON)
 
 

@@ -17,6 +17,10 @@ from tracker.errors import Conflict, NotFound
 from tracker.ledger import catalog, talk
 from tracker.ledger.tables import Dispute, OrderRow, Partner, Receipt
 
+TWICE = "you have disputed this order already: write to the brand in that dispute"
+ANSWERED = "this dispute was answered already: write a message instead"
+SENTENCES = (TWICE, ANSWERED)
+
 
 class NewDispute(Input):
     """A dispute to be: of which order, and what the partner says is wrong."""
@@ -65,7 +69,7 @@ def add(desk: Desk, partner_id: str, wanted: NewDispute, *, account: str | None)
                                partner_id=partner.id, receipt_version=version, state=DisputeState.OPEN.value,
                                due_on=due_on(today), opened_at=desk.now, closed_at=None)  # fmt: skip
     if not added:
-        raise Conflict("you have disputed this order already: write to the brand in that dispute")
+        raise Conflict(TWICE)
     _say(desk, dispute_id, partner, wanted.text, from_partner=True, account=account, letter=False)
     view = one(desk, dispute_id)
     told = {"order": view.order_number, "text": _letters.quoted(wanted.text), "due_on": view.due_on.isoformat()}
@@ -77,7 +81,7 @@ def answer(desk: Desk, dispute_id: str, change: DisputeChange, *, account: str |
     """The brand's answer closes the dispute. Raises NotFound, and Conflict where it is closed already."""
     dispute = catalog.one(desk.session, Dispute, desk.brand_id, dispute_id, lock=True)
     if dispute.state != DisputeState.OPEN:
-        raise Conflict("this dispute was answered already: write a message instead")
+        raise Conflict(ANSWERED)
     partner = catalog.one(desk.session, Partner, desk.brand_id, dispute.partner_id)
     catalog.change(desk.session, dispute, {"state": change.state, "closed_at": desk.now})
     _say(desk, dispute.id, partner, change.answer, from_partner=False, account=account, letter=False)

@@ -19,6 +19,10 @@ from tracker.ledger.tables import Campaign, Document, Partner
 LARGEST = 2_000_000  # bytes
 _LONGEST_NAME = 120
 TEXT = "text/plain"
+EMPTY = "choose a file that is not empty"
+TOO_LARGE = "want a file of up to 2 MB"
+OTHER_KIND = "want a PDF, a PNG or JPEG image, or plain text in UTF-8"
+SENTENCES = (EMPTY, TOO_LARGE, OTHER_KIND)
 _MAGIC = (
     (b"%PDF-", "application/pdf", ".pdf"),
     (b"\x89PNG\r\n\x1a\n", "image/png", ".png"),
@@ -100,15 +104,15 @@ def _found(desk: Desk, partner_id: str, document_id: str) -> Document:
 
 def _kind(content: bytes) -> tuple[str, str]:
     if not content:
-        raise BadInput("file", "choose a file that is not empty")
+        raise BadInput("file", EMPTY)
     if len(content) > LARGEST:
-        raise BadInput("file", "want a file of up to 2 MB")
+        raise BadInput("file", TOO_LARGE)
     for magic, content_type, suffix in _MAGIC:
         if content.startswith(magic):
             return content_type, suffix
     if _is_text(content):
         return TEXT, ".txt"
-    raise BadInput("file", "want a PDF, a PNG or JPEG image, or plain text in UTF-8")
+    raise BadInput("file", OTHER_KIND)
 
 
 def _is_text(content: bytes) -> bool:

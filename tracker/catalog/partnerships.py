@@ -22,6 +22,9 @@ from tracker.ledger.tables import Campaign, Link, Partner
 MENTION = "Publicité"
 MENTIONS = (MENTION, "Collaboration commerciale")
 MOST_LINKS = 500
+NOT_YOURS = "choose one of your own campaigns"
+TOO_MANY = "you have as many links as one can have: ask the brand to end some"
+SENTENCES = (NOT_YOURS, TOO_MANY)
 
 
 class CampaignBrief(Output):
@@ -94,9 +97,9 @@ def make_link(desk: Desk, partner_id: str, url: str, slug: str | None, campaign:
     Raises BadInput for another's page or a campaign that he has no part in, Conflict for a slug that is taken.
     """
     if campaign and campaign not in partnership.campaign_ids(desk.session, desk.brand_id, partner_id):
-        raise BadInput("campaign", "choose one of your own campaigns")
+        raise BadInput("campaign", NOT_YOURS)
     if len(own_links(desk, partner_id)) >= MOST_LINKS:
-        raise BadInput("landing_url", f"you have {MOST_LINKS} links already: ask the brand to end some")
+        raise BadInput("slug", TOO_MANY)
     wanted = {"partner": partner_id, "landing_url": url, "slug": slug, "campaign": campaign}
     return links.add(desk, NewLink.model_validate(wanted))
 
