@@ -43,13 +43,12 @@ def letters(desk: Desk) -> list[tuple[Mail, dict[str, str]]]:
 # --- sessions --------------------------------------------------------------------------------------------------------
 
 
-def test_a_session_tells_browser_system_and_network_and_no_more(ledger: Ledger) -> None:
+def test_a_session_is_listed_as_what_it_was_opened_from(ledger: Ledger) -> None:
     with ledger.writing() as session:
         account = accounts.create_account(session, EMAIL, PASSWORD, NOW)
-        sign_in = sign_ins.add(session, account, FIREFOX, "203.0.113.0/24", NOW)
+        sign_in = sign_ins.add(session, account, "Firefox, Linux", "203.0.113.0/24", NOW)
         (found,) = sign_ins.every(session, account, NOW, sign_in)
-        row = session.get_one(SignIn, sign_in)
-        assert (row.device, row.ip_prefix) == ("Firefox, Linux", "203.0.113.0/24")
+    assert (found.device, found.network) == ("Firefox, Linux", "203.0.113.0/24")
     assert found.here
     assert (found.opened_at, found.seen_at) == (NOW, NOW)
 
@@ -66,6 +65,17 @@ def test_a_session_is_noted_at_most_once_a_minute_and_ends_when_it_is_idle(ledge
         assert sign_ins.is_open(session, "f" * 32, sign_in, NOW) is None
         sign_ins.end(session, account, sign_in, NOW)
         assert sign_ins.is_open(session, account, sign_in, NOW) is None
+
+
+def test_the_page_tells_browser_system_and_network_and_nothing_else_is_kept(desk: Desk) -> None:
+    browser = desk.another_browser()
+    browser.client.environ_base.update(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR="203.0.113.7")
+    browser.sign_in()
+    assert "Firefox, Linux" in browser.get("/account").text
+    assert "203.0.113.0/24" in desk.get("/account").text
+    with desk.wiring.sessions() as session:
+        kept = session.execute(select(SignIn).where(SignIn.device != "")).scalars().all()
+    assert [(row.device, row.ip_prefix) for row in kept] == [("Firefox, Linux", "203.0.113.0/24")]
 
 
 def test_signing_out_here_leaves_the_other_browser_signed_in(desk: Desk) -> None:

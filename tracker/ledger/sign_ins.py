@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
-from tracker import agents
 from tracker.domain.ids import is_id, new_id
 from tracker.ledger.tables import SignIn
 
@@ -34,13 +33,16 @@ class Signed:
     here: bool
 
 
-def add(session: Session, account_id: str, user_agent: str, network: str | None, wall: datetime) -> str:
-    """Note that somebody signed in, and return the session's id. Their sessions of long ago are forgotten."""
+def add(session: Session, account_id: str, device: str, network: str | None, wall: datetime) -> str:
+    """Note that somebody signed in, and return the session's id. Their sessions of long ago are forgotten.
+
+    `device` is browser and system, empty where they are not known.
+    """
     session.execute(delete(SignIn).where(SignIn.account_id == account_id, SignIn.seen_at < wall - _KEPT))
     row = SignIn(
         id=new_id(),
         account_id=account_id,
-        device=_device(user_agent),
+        device=device[:_LONGEST_DEVICE],
         ip_prefix=network,
         opened_at=wall,
         seen_at=wall,
@@ -93,8 +95,3 @@ def _not_ended(account_id: str) -> tuple[ColumnElement[bool], ...]:
 
 def _live(account_id: str, wall: datetime) -> tuple[ColumnElement[bool], ...]:
     return (*_not_ended(account_id), SignIn.seen_at >= wall - IDLE, SignIn.opened_at >= wall - LONGEST)
-
-
-def _device(user_agent: str) -> str:
-    agent = agents.look(user_agent)
-    return ", ".join(name for name in (agent.browser, agent.system) if name)[:_LONGEST_DEVICE]

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, current_app, g, redirect, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from tracker import log
+from tracker import agents, log
 from tracker.domain.addresses import client_address, truncated
 from tracker.domain.roles import Right
 from tracker.errors import Forbidden, Unavailable
@@ -252,15 +252,20 @@ def _by_cookie(wiring: Wiring) -> Person | None:
 
 def open_session(wiring: Wiring, person: Person) -> None:
     """A new session: nothing that was in the cookie before survives, the CSRF secret included."""
-    wall, agent = wiring.clock.wall(), request.headers.get("User-Agent", "")
+    wall = wiring.clock.wall()
     with writing(wiring.sessions) as ledger:
-        sign_in = sign_ins.add(ledger, person.id, agent, network(wiring) or None, wall)
+        sign_in = sign_ins.add(ledger, person.id, _device(), network(wiring) or None, wall)
     _forget()
     session.update(
         account=person.id, epoch=person.epoch, sign_in=sign_in, opened=wall.isoformat(), seen=wall.isoformat()
     )
     g.pop("person", None)
     log.info("signed_in", account=person.id)
+
+
+def _device() -> str:
+    agent = agents.look(request.headers.get("User-Agent", ""))
+    return ", ".join(name for name in (agent.browser, agent.system) if name)
 
 
 def this_session() -> str:
