@@ -71,3 +71,14 @@ def answered(
 def kept(values: Mapping[str, str | None]) -> dict[str, str]:
     """Values for a query string, without those that say nothing."""
     return {name: value for name, value in values.items() if value}
+
+
+def sent_file(name: str = "file") -> bytes:
+    """The file that the form sent, closed again: a large one lies on disk. Empty where there is none."""
+    sent = request.files.get(name)
+    if sent is None:
+        return b""
+    try:
+        return sent.read()
+    finally:
+        sent.close()

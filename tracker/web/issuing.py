@@ -67,8 +67,7 @@ def issued(desk: Desk, rows: bytes, campaign: str | None) -> list[Issued]:
 
 def content() -> bytes:
     """The file that was sent, else the text of the form."""
-    sent = request.files.get("file")
-    return (sent.read() if sent else b"") or request.form.get("rows", "").encode()
+    return _forms.sent_file() or request.form.get("rows", "").encode()
 
 
 def wants_file() -> bool:

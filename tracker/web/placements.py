@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from apiflask import APIFlask
 from flask import Blueprint, Response, redirect, render_template, request
@@ -16,7 +17,7 @@ from tracker.catalog.snapshots import SnapshotView
 from tracker.domain.catalog import Format
 from tracker.domain.engagement import COUNTERS
 from tracker.domain.roles import Right
-from tracker.web import _forms, auth, guard
+from tracker.web import _forms, auth, filters, guard
 from tracker.web._forms import Problems
 from tracker.web.pages import Names, View, to
 from tracker.wiring import Wiring
@@ -173,9 +174,15 @@ def _one(wiring: Wiring, placement_id: str, refused: Problems) -> ResponseReturn
         view=view,
         names=names,
         placement=placement,
+        published=_local(placement.published_at),
         grown=growth(history),
         links=its,
         refused=refused,
         typed=_forms.typed() if refused else {},
     )
     return Response(page, status=422 if refused else 200)
+
+
+def _local(moment: datetime | None) -> str:
+    """A moment as the browser's own field wants it, in the brand's zone."""
+    return moment.astimezone(filters.zone()).strftime("%Y-%m-%dT%H:%M") if moment else ""

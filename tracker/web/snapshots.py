@@ -184,8 +184,7 @@ def _add_import(blueprint: Blueprint, wiring: Wiring) -> None:
 
 def _opened() -> _File:
     """The file that was sent, or the one that the form carries. Raises BadInput."""
-    sent = request.files.get("file")
-    data = sent.read() if sent else b""
+    data = _forms.sent_file()
     fresh = bool(data)
     if not data:
         try:
