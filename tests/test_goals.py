@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -16,6 +17,7 @@ from tests.desk import Desk as Browser
 from tests.desk import opened_desk, settings_of
 from tests.given import NOON
 from tests.sample_books import report_rows
+from tests.test_cli import Tracker, environment, maison, refused, tracker
 from tests.test_placement_reports import Studio
 from tracker import alerts
 from tracker.alerts import Post
@@ -24,14 +26,18 @@ from tracker.domain.objectives import Metric
 from tracker.domain.pacing import Status
 from tracker.domain.roles import Role
 from tracker.errors import BadInput, Conflict, NotFound
-from tracker.ledger import accounts
+from tracker.ledger import accounts, mails
 from tracker.ledger.database import open_database, sessions
 from tracker.ledger.tables import Alert, Campaign, Link, LinkHour, Mail
+from tracker.outgoing import composing
 from tracker.reports import _history, pacing
 from tracker.reports import decisions as decided
 from tracker.reports._behind import behind
 from tracker.reports._shape import Scope
 from tracker.reports._timeline import timeline
+from tracker.sealing import seal
+
+__all__ = ["environment", "maison", "tracker"]  # fixtures
 
 # The campaign runs from 11 to 30 March; it is noon of the 20th in UTC: ten of twenty days have begun.
 FIRST, LAST, TODAY = date(2026, 3, 11), date(2026, 3, 30), NOON.date()
@@ -200,10 +206,25 @@ def test_a_goal_behind_schedule_raises_one_alert_a_day_that_names_what_falls_sho
         "influencer": ("short", "Léa"),
         "message": ("short", "discount"),
     }
+    assert_written(office)
     own, peers = found.findings[1].own, found.findings[1].peers
     assert own is not None
     assert peers is not None
     assert (own.hits, own.of, peers.hits, peers.of) == (2, 200, 12, 200)
+
+
+def assert_written(office: Office) -> None:
+    """The letter to the owner says the same, and leads to the page."""
+    with office.ledger.session() as session:
+        sealed = session.execute(select(Mail.sealed).order_by(Mail.recipient)).scalars().all()[-1]
+    assert sealed is not None
+    values = json.loads(seal(POST.secret_key, mails.PURPOSE).open(sealed))
+    letter = composing.write("goal_alert", "en", values, POST.public_url)
+    assert letter.subject == "Spring is behind: Orders"
+    assert "14 where 30 were expected by now, of 60. At this pace it ends at 28. 10 days are left." in letter.text
+    told = "Influencer: Léa falls short, 2 of 200 (1.0%); its peers in the same tier have 12 of 200 (6.0%)."
+    assert told in letter.text
+    assert f"https://go.example.com/campaigns/{office.spring}/pacing?brand={office.brand}" in letter.text
 
 
 def test_an_alert_is_written_about_once_a_week_and_over_once_the_goal_is_not_behind(small: Office) -> None:
@@ -370,3 +391,28 @@ def test_a_viewer_reads_and_changes_nothing(page: tuple[Browser, Office, str]) -
     token = other.token("/") if 'name="csrf_token"' in other.get("/").text else None
     answer = other.post(f"/campaigns/{office.spring}/decisions", token, about="other", text="x")
     assert answer.status_code == 403
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+def test_goals_decisions_and_benchmarks_are_kept_from_the_command_line(tracker: Tracker, maison: object) -> None:
+    tracker("campaign", "add", "Printemps")
+    goal = tracker(
+        *("goal", "add", "--campaign", "printemps", "--metric", "return-ratio", "--target", "5:1"),
+        *("--from", "2026-03-01", "--to", "2026-03-31", "--json"),
+    ).json
+    assert (goal["metric"], goal["target"], goal["unit"]) == ("return_ratio", "5", "ratio")
+    assert tracker("goal", "edit", goal["id"], "--target", "4.5", "--json").json["target"] == "4.5"
+    assert [one["id"] for one in tracker("goal", "list", "--campaign", "Printemps", "--json").json] == [goal["id"]]
+    assert tracker("goal", "remove", goal["id"], "--json").json == {"id": goal["id"], "removed": True}
+    wrong = ("--metric", "views", "--target", "x", "--from", "2026-03-01", "--to", "2026-03-02")
+    refused(tracker("goal", "add", "--campaign", "Printemps", *wrong), "--target")
+    noted = tracker(
+        *("decision", "add", "--campaign", "Printemps", "--about", "message", "--text", "Another hook", "--json")
+    ).json
+    assert tracker("decision", "withdraw", noted["id"], "--json").json["withdrawn_at"]
+    assert tracker("decision", "list", "--json").json == []
+    entered = tracker("benchmark", "add", "--metric", "cvr", "--value", "2.1", "--source", "A survey", "--json").json
+    assert tracker("benchmark", "list", "--json").json == [entered]
+    assert tracker("benchmark", "remove", entered["id"], "--json").json["removed"] is True
