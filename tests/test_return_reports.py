@@ -346,8 +346,10 @@ def test_tiers_stand_beside_the_brands_own_account(small: Studio) -> None:
         ("micro", 1, 1, Fraction(8, 100), 40, Fraction(1, 40), 5_000, 1_000, 4, "too_few_to_win"),
         ("own", 1, 1, Fraction(2, 100), 10, Fraction(1, 10), 500, 0, None, None),
     ]
-    assert {row["tier"] for row in small.report("placements")} == {"micro", "own"}
-    assert {row["tier"] for row in small.report("formats")} == {"micro", "own"}
+    for name in ("placements", "formats"):
+        found = {row["tier"]: row["conversion"] for row in small.report(name)}
+        assert found == {"micro": "too_few_to_win", "own": None}, name
+    assert one(small.report("partners"), partner="Maison")["conversion"] is None
     assert default_channel(PartnerKind.OWN) is Channel.INFLUENCE
 
 

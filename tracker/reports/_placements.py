@@ -73,6 +73,11 @@ class Placed:
         return None if self.clicks is None else Converted(orders, self.clicks)
 
     @property
+    def competes(self) -> Converted | None:
+        """The same, None also for the brand's own account, which is compared with and wins nothing."""
+        return None if self.standing == OWN else self.converted
+
+    @property
     def tier(self) -> Tier | None:
         """The tier of whoever published it, by how many follow them now."""
         return tier_of(self.partner.followers)

@@ -18,8 +18,8 @@ STANDING = Column(
     "conversion",
     "Conversion",
     Kind.WORD,
-    f"The best converts more than each rival and than all others together, interval against interval. Whoever has less"
-    f" than {LEAST_CLICKS} clicks or {LEAST_ORDERS} orders through links does not compete.",
+    f"The best converts more than each rival and than all others together, interval against interval. Less than"
+    f" {LEAST_CLICKS} clicks or {LEAST_ORDERS} orders through links are too few. The brand's own accounts do not compete.",
 )
 WORDS = {
     Verdict.BEST.value: "The best",

@@ -15,7 +15,7 @@ from tracker.domain.rankings import Converted
 from tracker.reports import _placements, _ranked
 from tracker.reports._parts import in_order
 from tracker.reports._performance import CURRENCY
-from tracker.reports._placements import TIER_HELP, TOO_FEW, Placed, known_pairs, place_of_standing
+from tracker.reports._placements import OWN, TIER_HELP, TOO_FEW, Placed, known_pairs, place_of_standing
 from tracker.reports._ranked import CVR, STANDING, rate_cells, standings
 from tracker.reports._shape import Column, Kind, Row, Scope
 
@@ -70,7 +70,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
         for group, members in groups.items()
         if _tracked(members) >= LEAST and (mean := _mean(members, found.first)) is not None
     }
-    ranks = standings({group: _converted(members) for group, members in groups.items()})
+    ranks = standings({group: None if group[1] == OWN else _converted(placed) for group, placed in groups.items()})
     each = [_rows(group, members, found.first, means, ranks[group]) for group, members in groups.items()]
     return sorted((row for rows in each for row in rows), key=lambda row: _place(row, found.first))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tracker.domain.catalog import PartnerKind
 from tracker.ledger.tables import Credit, Link, Partner, Touch
 from tracker.reports import _performance, _ranked
+from tracker.reports._parts import partners_of
 from tracker.reports._performance import by_revenue, performance
 from tracker.reports._ranked import STANDING, standings
 from tracker.reports._shape import Column, Kind, Row, Scope
@@ -32,10 +33,11 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     figures = performance(
         session, scope, credit_by=Credit.partner_id, touch_by=Touch.partner_id, link_by=Link.partner_id
     )
-    seen, ranks = figures.subjects(), standings({one: figures.converted(one) for one in figures.clicks})
-    query = select(Partner).where(Partner.brand_id == scope.brand_id).order_by(Partner.name, Partner.id)
+    seen, partners = figures.subjects(), partners_of(session, scope.brand_id)
+    rivals = [one for one in figures.clicks if one in partners and partners[one].kind != PartnerKind.OWN]
+    ranks = standings({one: figures.converted(one) for one in rivals})
     found: list[Row] = []
-    for partner in session.execute(query).scalars():
+    for partner in sorted(partners.values(), key=lambda one: (one.name, one.id)):
         if partner.id not in seen and not _belongs(partner, scope):
             continue
         who: Row = {

@@ -99,7 +99,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     What has no currency stands on the first row of a placement, and is None on the others, so that it may be added up.
     """
     found = _placements.placements(session, scope)
-    ranks = standings({placed.placement.id: placed.converted for placed in found.kept})
+    ranks = standings({placed.placement.id: placed.competes for placed in found.kept})
     each = [_rows(found, placed, ranks[placed.placement.id]) for placed in found.kept]
     return by_revenue([row for rows in each for row in rows], found.first)
 
