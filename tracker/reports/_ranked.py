@@ -19,7 +19,8 @@ STANDING = Column(
     "Conversion",
     Kind.WORD,
     f"The best converts more than each rival and than all others together, interval against interval. Less than"
-    f" {LEAST_CLICKS} clicks or {LEAST_ORDERS} orders through links are too few. The brand's own accounts do not compete.",
+    f" {LEAST_CLICKS} clicks or {LEAST_ORDERS} orders through links are too few. The brand's own accounts are"
+    " not in it.",
 )
 WORDS = {
     Verdict.BEST.value: "The best",
