@@ -108,7 +108,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
 
 def make_room(app: APIFlask) -> None:
-    """Let a file come in here, and here alone, from whoever is signed in: before the guard reads the form for its token."""
+    """Let a file come in here, and from whoever is signed in: before the guard reads the form for its token."""
 
     def widen() -> None:
         if request.path == "/imports" and request.method == "POST" and "account" in cookie:
@@ -119,13 +119,16 @@ def make_room(app: APIFlask) -> None:
 
 def _uploaded(wiring: Wiring) -> ResponseReturnValue:
     """The file is looked at at once where its columns speak for themselves."""
+    with wiring.sessions() as session:
+        planning(session, wiring)
     file = request.files.get("file")
     if file is None or not file.filename:
         raise BadInput("file", "choose a file: the orders that your shop exported, as CSV or XLSX")
     with file.stream as stream:
         content = stream.read()
     name = "".join(letter for letter in file.filename[-200:] if letter.isprintable())
-    wanted = NewImport(shop=request.form.get("shop", ""), format=request.form.get("format") or None, name=name)
+    said = {"shop": request.form.get("shop", ""), "format": request.form.get("format") or None, "name": name}
+    wanted = NewImport.model_validate(said)
     with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
         desk = wiring.desk(session, planning(session, wiring).brand.id)
         job = imports.ask(desk, wanted, content, auth_id(wiring), draft=True)
