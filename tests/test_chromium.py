@@ -21,6 +21,7 @@ from tests.conftest import CHROMEDRIVER, CHROMIUM, Ledger, redis_server, require
 from tests.desk import EMAIL, PASSWORD, opened_desk, settings_of
 from tests.sample_books import write_books
 from tracker import estimates
+from tracker.domain.ids import derived_id
 from tracker.ledger.database import open_database, sessions
 from tracker.wiring import Wiring
 
@@ -38,6 +39,7 @@ PAGES = (
     "/reports/codes",
     "/reports/models",
     "/reports/days",
+    f"/campaigns/{derived_id('b' * 32, 'spring')}/bilan",
     "/reports/lift",
     "/reports/incrementality",
     "/reports/owed",

@@ -78,9 +78,12 @@ def test_a_placement_whose_views_nobody_counted_is_no_point_at_zero() -> None:
 def test_steps_and_lines_leave_out_what_is_unknown() -> None:
     whole = {"what": "total", "views": 1000, "likes": None, "clicks": 20, "orders": 3}
     assert [one["step"] for one in values("funnel", [whole])] == ["Views", "Clicks", "Orders"]
-    pace = [{"day": FIRST + timedelta(n), "actual": n if n < 2 else None, "expected": 2 * n} for n in range(3)]
-    assert [one["value"] for one in values("pace", pace)] == [0, 0, 1, 2, 4]
-    assert _draw.picture("pace", pace[:1], EN) is None
+    counted = [
+        {"day": FIRST + timedelta(n), "likes": 2 * n, "comments": n if n < 2 else None, "shares": None, "saves": None}
+        for n in range(3)
+    ]
+    assert [one["value"] for one in values("growth", counted)] == [0, 0, 2, 1, 4]
+    assert _draw.picture("growth", counted[:1], EN) is None
 
 
 def test_nothing_is_drawn_of_nothing_nor_of_what_has_no_picture() -> None:

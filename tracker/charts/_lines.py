@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from tracker.charts._spec import Rows, Spec, Words, days_axis, framed
 
 
-def lines(rows: Rows, words: Words, named: Sequence[tuple[str, str]], *, dashed: str = "") -> Spec | None:
-    """A line a key of `named`, with its title; the one `dashed` is what was expected. None for fewer than two days."""
+def lines(rows: Rows, words: Words, named: Sequence[tuple[str, str]]) -> Spec | None:
+    """A line a key of `named`, with its title. None for fewer than two days."""
     drawn = [(key, words.say(title)) for key, title in named if any(row[key] is not None for row in rows)]
     if len(rows) < 2 or not drawn:
         return None
     values = [
-        {"day": row["day"].isoformat(), "what": title, "value": float(row[key]), "aim": key == dashed}
+        {"day": row["day"].isoformat(), "what": title, "value": float(row[key])}
         for row in rows
         for key, title in drawn
         if row[key] is not None
@@ -26,7 +26,5 @@ def lines(rows: Rows, words: Words, named: Sequence[tuple[str, str]], *, dashed:
         "x": days_axis(rows),
         "y": {**count, "axis": {"tickCount": 4, "format": ",~f"}},
         "color": {"field": "what", "type": "nominal", "scale": {"domain": names}},
-        "strokeDash": {"condition": {"test": "datum.aim", "value": [5, 4]}, "value": [1, 0]},
-        "detail": {"field": "aim", "type": "nominal"},
         "tooltip": [day, {"field": "what", "type": "nominal", "title": " "}, {**count, "format": ",", "title": " "}],
     })  # fmt: skip
