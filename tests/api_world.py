@@ -48,10 +48,12 @@ from tracker.domain.objectives import Metric
 from tracker.domain.orders import NET_FORMULA
 from tracker.domain.roles import Role
 from tracker.estimates import meant
+from tracker.jobs import imports
 from tracker.ledger import accounts
 from tracker.ledger.estimates import ask
 from tracker.ledger.paths import Level
 from tracker.ledger.tables import Credit, CreditSet, Dispute, OrderRow, Payout
+from tracker.outgoing import schedules, shared_links
 from tracker.settings import Settings
 from tracker.web import create_app
 from tracker.wiring import Wiring
@@ -165,6 +167,11 @@ class ApiWorld:
                 desk, conversions.NewConversion(kind=conversions.Action.LEAD, external_id=name, code=name)
             ).id,
             "benchmark": benchmarks.add(desk, benchmarks.NewBenchmark(metric=Metric.CVR, value="2", source=name)).id,
+            "schedule": schedules.add(
+                desk, schedules.NewSchedule(report="channels", recipients=(f"{name}@example.com",))
+            ).id,
+            "shared_link": shared_links.add(desk, shared_links.NewSharedLink(report="channels")).id,
+            "job": imports.ask(desk, imports.NewImport(shop=shop.id, name=name), b"id;total", draft=True).id,
             "cost": costs.add(desk, costs.NewCost(kind=Kind.FEE, amount="5.00", partner=partner, note=name)).id,
             "draft": _add_draft(desk, name),
             "payout": _add_payout(desk, partner, name),

@@ -99,6 +99,7 @@ def test_a_file_is_looked_at_then_applied_and_its_content_forgotten(made: Wiring
     workers.jobs.work_on_asked()
     job = the_job(made, job_id)
     assert (job.state, job.input, count_orders(made)) == ("done", None, 3)
+    assert job.result is not None
     assert job.result["applied"] is True
 
 
@@ -247,8 +248,6 @@ def test_what_is_no_table_or_too_large_is_said(desk: Desk, monkeypatch: pytest.M
     monkeypatch.setattr(imports, "LARGEST", 1000)
     answer = upload(desk, b"x" * 2000, shop)
     assert answer.status_code == 422
-    monkeypatch.setattr(imports, "LARGEST", 20 * 1024 * 1024)
-    assert upload(desk, orders(3) + b" " * 3_000_000, shop).status_code in (303, 422)
     assert desk.another_browser().client.post("/imports", data=b"x" * 3_000_000).status_code in (400, 413)
 
 
@@ -276,9 +275,8 @@ def test_another_brands_work_is_not_there_and_a_viewer_only_reads(desk: Desk) ->
     shop, other = shop_in(desk.wiring), shop_in(desk.wiring)
     page = upload(desk, orders(1), shop).headers["Location"]
     job_id = re.sub(r"\?.*", "", page).rpartition("/")[2]
-    mine = [brand for brand in (shop.brand_id, other.brand_id)]
-    seen = {brand: desk.get(f"/work/{job_id}?brand={brand}").status_code for brand in mine}
-    assert sorted(seen.values()) == [200, 404] or seen[other.brand_id] == 404
+    assert desk.get(f"/work/{job_id}?brand={shop.brand_id}").status_code == 200
+    assert desk.get(f"/work/{job_id}?brand={other.brand_id}").status_code == 404
     with writing(desk.wiring.sessions) as session:
         account = accounts.create_account(session, "vera@example.com", PASSWORD, NOW)
         accounts.join(session, account, shop.brand_id, Role.VIEWER, NOW)

@@ -11,16 +11,17 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from tracker import backfill, queue
+from tracker import backfill, catalog, queue
 from tracker.catalog import Desk, brands, shops
 from tracker.catalog.fields import Input, TimeZone
-from tracker.cli import _shared
+from tracker.cli import _shared, work
 from tracker.cli._replay import progress
 from tracker.cli._shared import brand_option, json_option
 from tracker.domain.money import currency_code, decimal_string
 from tracker.errors import BadInput
 from tracker.importing import _file
 from tracker.importing._values import Writing
+from tracker.jobs import imports
 from tracker.ledger import catalog as catalog_rows
 from tracker.ledger import orders as order_rows
 from tracker.ledger.backfill import Effect
@@ -55,6 +56,8 @@ class _Asked:
 @click.option("--currency", help="Of orders that no column gives one.")
 @click.option("--status", type=click.Choice(["pending", "paid", "cancelled"]), help="The same for their status.")
 @click.option("--apply/--dry-run", default=False, help="Record them, or say only what that would do.")
+@click.option("--in-background", is_flag=True, help="Let a worker do it, and say how far it is.")
+@click.option("--wait/--no-wait", default=True, help="In the background: show a bar until it is done.")
 @json_option
 def import_(path: Path, brand: str | None, shop: str, apply: bool, as_json: bool, **options: Any) -> None:
     """Take orders from a file that the shop exported, beside what its webhooks bring.
@@ -62,6 +65,9 @@ def import_(path: Path, brand: str | None, shop: str, apply: bool, as_json: bool
     Every order is known by the shop's own id, so what webhooks brought stays as it is unless the file knows more, and a
     file that is imported again changes nothing. Without --apply it is a dry run. Stopped in the middle, say it again.
     """
+    if options.pop("in_background"):
+        _ask_worker(path, brand, shop, apply=apply, as_json=as_json, **options)
+        return
     with _shared.installation() as built:
         with built.sessions() as session:
             asked = _asked(_shared.desk(built, session, brand, shop), shop, options)
@@ -72,6 +78,19 @@ def import_(path: Path, brand: str | None, shop: str, apply: bool, as_json: bool
     _print(found, tally, applied=apply, as_json=as_json)
     if not found.lines and found.refused:
         raise BadInput("file", "no order in it can be taken")
+
+
+def _ask_worker(path: Path, brand: str | None, shop: str, *, apply: bool, as_json: bool, **options: Any) -> None:
+    with _shared.installation() as built:
+        with catalog.changing(built.sessions, built.hasty_redis) as session:
+            desk = _shared.desk(built, session, brand, shop)
+            given = {name: options[name] for name in ("time_zone", "dates", "currency", "status")}
+            said = {**given, "format": options["format_"], "mapping": _mapping(options["mapping"]), "apply": apply}
+            wanted = imports.NewImport.model_validate({**said, "shop": shops.named(desk, shop), "name": path.name})
+            job, brand_id = imports.ask(desk, wanted, path.read_bytes()), desk.brand_id
+        if options["wait"]:
+            job = work.watch(built, brand_id, job)
+    _shared.show(job, as_json=as_json)
 
 
 def _asked(desk: Desk, shop: str, options: Mapping[str, Any]) -> _Asked:

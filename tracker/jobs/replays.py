@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from tracker import jobs, replay
 from tracker.catalog import Desk, drafts
@@ -28,7 +30,7 @@ class NewReplay(Input):
     Of the orders that would be credited otherwise some are listed; with `partner` those in which it gains or loses.
     """
 
-    draft: Reference
+    draft: Annotated[Reference, Field(json_schema_extra={"format": "id"})]
     start: From = None
     end: To = None
     partner: PartnerFilter = None

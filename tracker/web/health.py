@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from tracker import journal, queue, stream
-from tracker.ledger import commissions_due, due, inbox, orders
+from tracker.ledger import commissions_due, due, inbox, mails, orders
 from tracker.ledger.inbox import Entry, State
 from tracker.ledger.tables import Counter, DeadLetter
 from tracker.stream import Backlog, Keeping
@@ -102,6 +102,7 @@ class LedgerState:
     oldest_owed: datetime | None
     waiting_orders: int
     oldest_waiting_order: datetime | None
+    mails: mails.Count
     dead: int
     dead_letters: Sequence[Letter]
     held: Sequence[Entry]
@@ -148,6 +149,7 @@ class Health:
             ("attribution_waiting", self._is_old(self.ledger.oldest_due)),
             ("commissions_waiting", self._is_old(self.ledger.oldest_owed)),
             ("dead_letters", bool(self.ledger.dead)),
+            ("mails_failed", bool(self.ledger.mails.failed)),
         )
         return [name for name, bad in checks if bad]
 
@@ -173,6 +175,8 @@ TROUBLES = {
     "Look whether the attribution worker runs.",
     "commissions_waiting": "Orders have been waiting for their commissions for more than five minutes. "
     "Look whether the commissions worker runs.",
+    "mails_failed": "Some letters could not be sent: tracker mail list --state failed says why, "
+    "tracker mail retry tries them again.",
     "dead_letters": "Some clicks could not be recorded. They are kept whole; the reasons are listed below.",
 }
 
@@ -302,6 +306,7 @@ def _ledger_state(wiring: Wiring) -> LedgerState:
             oldest_owed=commissions_due.oldest(session),
             waiting_orders=waiting_orders,
             oldest_waiting_order=oldest_waiting_order,
+            mails=mails.count(session),
             dead=session.execute(select(func.count()).select_from(DeadLetter)).scalar_one(),
             dead_letters=_dead_letters(session),
             held=held,

@@ -184,7 +184,8 @@ def _add_system(blueprint: Blueprint, wiring: Wiring) -> None:
             with suppress(OperationalError, InterfaceError), wiring.sessions() as session:
                 view = View.of_request(session, wiring)
         return render_template(
-            "system.html", view=view, health=found, troubles=health.TROUBLES, host=health.this_host()
+            "system.html", view=view, health=found, troubles=health.TROUBLES, host=health.this_host(),
+            mail_server=wiring.settings.smtp is not None,
         )
 
 

@@ -18,7 +18,6 @@ from tracker import catalog
 from tracker.catalog.fields import problems
 from tracker.domain.roles import Right
 from tracker.errors import BadInput, Conflict, NotFound
-from tracker.ledger.accounts import Person
 from tracker.outgoing import schedules, shared_links
 from tracker.outgoing.schedules import NewSchedule, ScheduleChange, ScheduleQuery
 from tracker.outgoing.shared_links import NewSharedLink, SharedLinkChange
@@ -126,7 +125,7 @@ def _write(wiring: Wiring, work: Callable[[Session, View], None]) -> Problems:
 
 def auth_id(wiring: Wiring) -> str | None:
     """Who asks."""
-    person = cast("Person | None", auth.signed_in(wiring))
+    person = auth.signed_in(wiring)
     return person.id if person else None
 
 

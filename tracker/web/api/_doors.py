@@ -21,6 +21,7 @@ from tracker.web.api._problems import problem
 from tracker.wiring import Wiring
 
 LARGEST_BODY = 256 * 1024
+_LARGER = {"api.add_import": 28 * 1024 * 1024}  # a file of 20 MB in Base64
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 _LONGEST_KEY = 255
 _BODY_METHODS = ("POST", "PUT", "PATCH")
@@ -47,7 +48,7 @@ class Door:
         refusal = self._identify()
         if refusal is not None:
             return refusal
-        request.max_content_length = LARGEST_BODY
+        request.max_content_length = _LARGER.get(request.endpoint or "", LARGEST_BODY)
         if request.method in _BODY_METHODS and not request.is_json:
             return problem(415, "send JSON, with Content-Type: application/json")
         return None

@@ -34,6 +34,7 @@ from tracker.catalog import (
     terms,
 )
 from tracker.catalog.fields import Input, ListQuery, Output, Page
+from tracker.outgoing import schedules, shared_links
 from tracker.web.api import _doors
 from tracker.web.api._doors import Door
 
@@ -76,6 +77,11 @@ NOUNS = (
          holdouts.page, holdouts.one, holdouts.add, None),
     Noun("terms", "terms", terms.TermsView, terms.TermsQuery, terms.NewTerms, None,
          terms.page, terms.one, terms.add, None),
+    Noun("schedule", "schedules", schedules.ScheduleView, schedules.ScheduleQuery, schedules.NewSchedule,
+         schedules.ScheduleChange, schedules.page, schedules.one, schedules.add, schedules.edit),
+    Noun("shared_link", "shared-links", shared_links.SharedLinkView, shared_links.SharedLinkQuery,
+         shared_links.NewSharedLink, shared_links.SharedLinkChange, shared_links.page, shared_links.one,
+         shared_links.add, shared_links.edit, shared_links.FreshSharedLink),
     Noun("cost", "costs", costs.CostView, costs.CostQuery, costs.NewCost, costs.CostChange,
          costs.page, costs.one, costs.add, costs.edit),
     Noun("goal", "goals", goals.GoalView, goals.GoalQuery, goals.NewGoal, goals.GoalChange,
