@@ -30,6 +30,8 @@ def partner() -> None:
 @click.option("--channel", help=f"{_CHANNELS}.  [default: the kind's]")
 @click.option("--followers", help="How many follow them.")
 @click.option("--email", help="How to reach them.")
+@click.option("--language", help="en or fr: of letters to them.")
+@click.option("--notes", help="The brand's own notes on production, tone and style.")
 @json_option
 def add(brand: str | None, name_: str | None, name: str | None, as_json: bool, **options: object) -> None:
     """Add a partner."""
@@ -71,6 +73,8 @@ def show(partner: str, brand: str | None, as_json: bool) -> None:
 @click.option("--channel", help=f"{_CHANNELS}.")
 @click.option("--followers", help="How many follow them now.")
 @click.option("--email", help="How to reach them.")
+@click.option("--language", help="en or fr: of letters to them.")
+@click.option("--notes", help="The brand's own notes on production, tone and style.")
 @json_option
 def edit(partner: str, brand: str | None, as_json: bool, **options: object) -> None:
     """Change a partner, by id or name."""
