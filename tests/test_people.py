@@ -25,6 +25,7 @@ from tracker.ledger import accounts, invitations, keys
 from tracker.ledger.database import writing
 from tracker.ledger.mails import PURPOSE
 from tracker.ledger.tables import Invitation, Mail
+from tracker.outgoing import composing
 from tracker.sealing import seal
 
 BRAND, OTHER = "b" * 32, "c" * 32
@@ -258,3 +259,17 @@ def test_two_who_follow_one_link_at_once_make_one_member(desk: Desk, monkeypatch
     assert second.post(path, tokens[1], password=CHOSEN).status_code == 404
     monkeypatch.setattr(Clock, "wall", lambda _clock: NOW)
     assert desk.get("/people").text.count(CAMILLE) >= 1
+
+
+def test_the_letters_read_well_and_their_button_is_the_link() -> None:
+    home, link = "https://go.example.com", "https://go.example.com/invitation/x"
+    told = {"url": link, "brand": "Maison & Fils", "role": "partner", "partner": "Alice"}
+    for kind, values, subject in (
+        ("invitation", told, "Maison & Fils invites you"),
+        ("invitation", {**told, "role": "viewer", "partner": None}, "Maison & Fils invites you"),
+        ("password_reset", {"url": link}, "Choose another password"),
+    ):
+        letter = composing.write(kind, "en", values, home)
+        assert letter.subject == subject
+        assert link in letter.text
+        assert f'href="{link}"' in letter.html
