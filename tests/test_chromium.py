@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -47,6 +48,12 @@ PAGES = (
     "/orders",
     "/terms",
     "/issue",
+    "/campaigns",
+    "/campaigns/new",
+    "/costs",
+    "/placements",
+    "/snapshots",
+    "/snapshots/import",
     "/account",
     "/people",
     "/system",
@@ -125,7 +132,8 @@ def press(browser: webdriver.Chrome, selector: str) -> None:
     """Press a button that sends a form, and wait for the page that answers."""
     page = browser.find_element(By.TAG_NAME, "html")
     browser.find_element(By.CSS_SELECTOR, selector).click()
-    WebDriverWait(browser, 20).until(staleness_of(page))
+    # Between two pages the driver may say something else of the old one than that it is stale.
+    WebDriverWait(browser, 20, ignored_exceptions=(WebDriverException,)).until(staleness_of(page))
 
 
 def view(browser: webdriver.Chrome, width: int, theme: str) -> None:
