@@ -46,6 +46,8 @@ PAGES = (
     "/reports/owed",
     "/estimates",
     "/orders",
+    "/disputes",
+    "/messages",
     "/terms",
     "/issue",
     "/campaigns",
