@@ -27,7 +27,24 @@ from tracker.domain.presets import PRESETS
 from tracker.domain.reasons import RULE_SENTENCES
 from tracker.ledger import second_factor
 from tracker.reports import _bilan_sheet, _pdf, _sales, _shape, _xlsx
-from tracker.web import account, auth, estimates, filters, health, imports, pacing, pages, people, portal, sending, work
+from tracker.web import (
+    _campaign,
+    account,
+    auth,
+    costs,
+    estimates,
+    filters,
+    health,
+    imports,
+    pacing,
+    pages,
+    people,
+    placements,
+    portal,
+    sending,
+    snapshots,
+    work,
+)
 
 ROOT = Path(__file__).parent.parent
 FRENCH = ROOT / "tracker" / "translations" / "fr" / "LC_MESSAGES" / "messages.po"
@@ -82,6 +99,8 @@ def _constants() -> Iterator[str]:
     yield from filters.WORDS.values()
     yield from health.TROUBLES.values()
     yield from pages.SENTENCES
+    for page in (_campaign, costs, placements, snapshots):
+        yield from page.SENTENCES
     yield from account.SENTENCES
     yield from account.DONE.values()
     yield from people.SENTENCES

@@ -79,6 +79,7 @@ def sent_file(name: str = "file") -> bytes:
     if sent is None:
         return b""
     try:
-        return sent.read()
+        content: bytes = sent.read()
+        return content
     finally:
         sent.close()
