@@ -254,21 +254,21 @@ def test_an_alert_is_written_about_once_a_week_and_over_once_the_goal_is_not_beh
 # --- decisions --------------------------------------------------------------------------------------------------------
 
 
-def test_a_decision_is_held_against_as_many_days_before_as_after(office: Office) -> None:
-    _, link = office.spot(office.mia, "video", "gift")
+def test_a_decision_is_held_against_as_many_days_before_as_after(small: Office) -> None:
+    _, link = small.spot(small.mia, "video", "gift")
     for day in range(11, 20):
-        office.clicked(link, day, 50 if day < 15 else 100)
+        small.clicked(link, day, 50 if day < 15 else 100)
     for day in (11, 13, 16, 16, 17, 18):
-        office.sold(link, day, "30.00")
-    office.attribute()
-    with office.desk() as desk:
+        small.sold(link, day, "30.00")
+    small.attribute()
+    with small.desk() as desk:
         for text, made_on in (("Another hook", date(2026, 3, 15)), ("Wrong", date(2026, 3, 16))):
-            wanted = {"campaign": office.spring, "about": "message", "text": text, "made_on": made_on}
+            wanted = {"campaign": small.spring, "about": "message", "text": text, "made_on": made_on}
             view = decisions.add(desk, decisions.NewDecision.model_validate(wanted))
         decisions.withdraw(desk, view.id)
         with pytest.raises(BadInput, match="come"):
             decisions.add(desk, decisions.NewDecision.model_validate(wanted | {"made_on": date(2026, 3, 21)}))
-        campaign = desk.session.get_one(Campaign, office.spring)
+        campaign = desk.session.get_one(Campaign, small.spring)
         (row,) = decided.of_campaign(desk.session, campaign, TODAY)
     # 11 to 14 March against 16 to 19: the campaign has four days before; the day itself is in neither.
     assert (row["text"], row["days"], row["others"]) == ("Another hook", 4, 0)
@@ -277,7 +277,7 @@ def test_a_decision_is_held_against_as_many_days_before_as_after(office: Office)
     assert (row["revenue_before"], row["revenue_after"]) == (6_000 // 4, 12_000 // 4)
     assert (row["cvr_before"], row["cvr_after"]) == (Fraction(2, 200), Fraction(4, 400))
     assert (row["sample_before"], row["sample_after"], row["reading"]) == (200, 400, "alike")
-    report_rows(office.ledger, "decisions", Scope(office.brand, FIRST, TODAY))
+    report_rows(small.ledger, "decisions", Scope(small.brand, FIRST, TODAY))
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def _of_brand(session: Session, brand_id: str, today: date, post: Post) -> int:
 
 
 def _live(session: Session, brand_id: str, today: date) -> Sequence[Goal]:
-    """The goals of today about which nothing was raised today; alerts of goals that are over are closed."""
+    """The goals that are live today and about which nothing was raised today."""
     query = select(Goal).where(Goal.brand_id == brand_id, Goal.starts_on <= today, Goal.ends_on >= today)
     raised = select(Alert.goal_id).where(Alert.brand_id == brand_id, Alert.raised_on == today)
     return session.execute(query.where(Goal.id.not_in(raised)).order_by(Goal.id)).scalars().all()
