@@ -36,7 +36,7 @@ from tests.test_returns import (
 )
 from tracker import cli
 from tracker.catalog import campaigns
-from tracker.errors import BadInput, NotFound
+from tracker.errors import NotFound
 from tracker.ledger.database import writing
 from tracker.reports import _bilan, _bilan_sheet, _pdf, _shape, _xlsx
 from tracker.reports._reader import reader_of
@@ -108,11 +108,14 @@ def test_a_wide_table_goes_on_below_and_names_its_rows_again() -> None:
     assert all(f"10,0{index:02}" in told for index in range(40))
 
 
-def test_a_paper_without_rows_says_so_and_one_with_too_many_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_paper_says_that_it_has_no_rows_or_not_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert "Nothing in this period." in text(paper([], Column("name", "Name")))
     monkeypatch.setattr(_pdf, "LARGEST", 1)
-    with pytest.raises(BadInput, match="fewer days"):
-        paper([{"name": "a"}, {"name": "b"}], Column("name", "Name"))
+    told = text(paper([{"name": "Ada"}, {"name": "Bea"}], Column("name", "Name")))
+    assert "The first 1 of 2 rows; CSV and XLSX have all of them." in told
+    assert ("Ada" in told, "Bea" in told) == (True, False)
 
 
 def test_the_same_paper_is_the_same_bytes_and_names_itself() -> None:

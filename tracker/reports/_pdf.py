@@ -7,11 +7,10 @@ begins with the same first columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tracker.charts import _draw
-from tracker.errors import BadInput
 from tracker.reports import _figures, _typeset
 from tracker.reports._reader import Reader
 from tracker.reports._shape import PAYING, Column, Kind, Result, Row, model_titles
@@ -19,14 +18,15 @@ from tracker.reports._typeset import broken
 from tracker.reports._xlsx import About
 
 CONTENT_TYPE = _typeset.CONTENT_TYPE
-LARGEST = 5_000  # rows; a hundred pages are no longer read
+LARGEST = 1_000  # rows: a second and a half, and more than is read on paper
 
 _PERIOD, _MODEL, _CAMPAIGN, _CHANNEL, _PARTNER, _NETWORK = (
     *("Period", "Model", "Campaign", "Channel", "Partner", "Network"),
 )
 _PAYING, _MEANING, _NOTHING = "Paying model", "What the columns mean", "Nothing in this period."
+_CUT = "The first %(shown)s of %(all)s rows; CSV and XLSX have all of them."
 # What a PDF says by itself; the rest is the report's own.
-SENTENCES = (_PERIOD, _MODEL, _CAMPAIGN, _CHANNEL, _PARTNER, _NETWORK, _PAYING, _MEANING, _NOTHING)
+SENTENCES = (_PERIOD, _MODEL, _CAMPAIGN, _CHANNEL, _PARTNER, _NETWORK, _PAYING, _MEANING, _NOTHING, _CUT)
 
 _FIGURES = (Kind.INTEGER, Kind.NUMBER, Kind.MONEY, Kind.PERCENT)
 _TOTALS = ("total", "∑")
@@ -54,10 +54,8 @@ class _Shown:
 def as_pdf(result: Result, about: About, reader: Reader | None = None, now: datetime | None = None) -> bytes:
     """The result as a PDF file in the reader's language, dated `now`, else by the scope's last day.
 
-    Raises BadInput where there are more rows than anybody reads.
+    Of more rows than anybody reads on paper it holds the first, and says so.
     """
-    if len(result.rows) > LARGEST:
-        raise BadInput("from", f"a PDF holds {LARGEST} rows and these are {len(result.rows)}: ask for fewer days")
     when = now or datetime(result.scope.end.year, result.scope.end.month, result.scope.end.day, tzinfo=UTC)
     return _typeset.pdf("report.typ", _data(result, about, reader or Reader()), when)
 
@@ -67,7 +65,8 @@ def file_name(result: Result) -> str:
     return f"{result.name}_{result.scope.start.isoformat()}_{result.scope.end.isoformat()}.pdf"
 
 
-def _data(result: Result, about: About, reader: Reader) -> dict[str, object]:
+def _data(whole: Result, about: About, reader: Reader) -> dict[str, object]:
+    result = replace(whole, rows=whole.rows[:LARGEST])
     shown = [_shown(column, result, about, reader) for column in _kept(result)]
     landscape = sum(one.width for one in shown) > _PORTRAIT
     title = reader.say(result.title)
@@ -79,12 +78,20 @@ def _data(result: Result, about: About, reader: Reader) -> dict[str, object]:
         "description": reader.say(result.description),
         "facts": [[label, value] for label, value in _facts(result, about, reader)],
         "landscape": landscape,
-        "chart": _chart(result, reader),
+        "chart": _chart(whole, reader),
+        "cut": _cut(len(whole.rows), reader),
         "parts": [_part(part, result.rows) for part in _parts(shown, _LANDSCAPE if landscape else _PORTRAIT)],
         "empty": reader.say(_NOTHING),
         "meaning": reader.say(_MEANING),
         "definitions": [[reader.say(one.title), reader.say(one.help)] for one in _kept(result) if one.help],
     }
+
+
+def _cut(rows: int, reader: Reader) -> str:
+    if rows <= LARGEST:
+        return ""
+    shown, everything = (_figures.integer(count, reader.locale) for count in (LARGEST, rows))
+    return reader.told(_CUT, shown=shown, all=everything)
 
 
 def _chart(result: Result, reader: Reader) -> str | None:
