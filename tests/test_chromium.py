@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 from tests import given
 from tests.conftest import CHROMEDRIVER, CHROMIUM, Ledger, redis_server, require_chromium, sqlite_template
 from tests.desk import EMAIL, PASSWORD, opened_desk, settings_of
-from tests.sample_books import write_books
+from tests.sample_books import Books, write_books
 from tracker import estimates
 from tracker.domain.ids import derived_id
 from tracker.ledger.database import open_database, sessions
@@ -59,6 +59,7 @@ PAGES = (
     "/account",
     "/people",
     "/system",
+    f"/campaigns/{Books('b' * 32)['spring']}/pacing",
 )
 MARCH = "?from=2026-03-01&to=2026-03-31"
 
