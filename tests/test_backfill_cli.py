@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from openpyxl import Workbook
 
 from tests.test_backfill import MAPPED, SHOPIFY, WOO, sheet
 from tests.test_cli import SECRET, Tracker, environment, maison, refused, tracker
@@ -54,6 +57,23 @@ def test_other_formats_are_named_and_columns_mapped(tracker: Tracker, maison: An
     assert "02/03/2026" in refused_line.out
     said = tracker(*caisse, "--dates", "dmy", "--time-zone", "Europe/Paris", "--apply").json
     assert said["totals"] == [{"currency": "EUR", "orders": 1, "total": "93.89"}]
+
+
+def test_a_workbook_is_read_like_a_csv_with_its_numbers_and_days_as_they_are(
+    tracker: Tracker, maison: Any, tmp_path: Path
+) -> None:
+    tracker("shop", "add", "Caisse", "--platform", "standard")
+    book = Workbook()
+    assert book.active is not None
+    book.active.append(("id", "placed_at", "currency", "total", "status"))
+    book.active.append((1042, datetime(2026, 3, 2, 8, 30), "EUR", 93.89, "paid"))  # noqa: DTZ001  (as Excel has it)
+    file = tmp_path / "caisse.xlsx"
+    book.save(file)
+    load = ("orders", "import", str(file), "--shop", "caisse", "--json")
+    assert tracker(*load).json["totals"] == [{"currency": "EUR", "orders": 1, "total": "93.89"}]
+    book.active["D2"] = "=90+3.89"
+    book.save(file)
+    refused(tracker(*load), "D2 holds a formula")
 
 
 def test_what_will_not_do_is_one_line(tracker: Tracker, maison: Any, tmp_path: Path) -> None:

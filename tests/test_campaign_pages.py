@@ -164,6 +164,7 @@ def test_costs_are_filtered_and_come_as_csv_that_no_spreadsheet_runs(desk: Desk)
 
 
 def test_who_may_only_read_sees_the_figures_and_changes_nothing(desk: Desk) -> None:
+    spend(desk)
     with writing(desk.wiring.sessions) as session:
         vera = accounts.create_account(session, "vera@example.com", "another long one", NOW)
         accounts.join(session, vera, BOOKS.brand, Role.VIEWER, NOW)
@@ -173,6 +174,7 @@ def test_who_may_only_read_sees_the_figures_and_changes_nothing(desk: Desk) -> N
         page = other.get(f"{SPRING}{step}")
         assert page.status_code == 200
         assert page.text.count('method="post"') == 1, step  # signing out
+    assert other.get("/costs").text.count('method="post"') == 1
     token = re.search(r'name="csrf_token" value="([^"]+)"', other.get("/").text)
     assert token
     for path in ("/campaigns/new", f"{SPRING}/about", f"{SPRING}/costs", f"{SPRING}/links", "/costs", "/placements",
