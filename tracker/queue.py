@@ -27,6 +27,7 @@ APPROVE = "workers.commissions.approve"
 PURGE = "workers.housekeeping.purge"
 SEAL = "workers.sealing.seal"
 ESTIMATE = "workers.learning.estimate"
+ROLL = "workers.rolling.roll"
 ALERT = "workers.alerting.alert"
 SEND = "workers.letters.send_due"
 SCHEDULED = "workers.letters.write_scheduled"
@@ -39,6 +40,7 @@ JOBS = {
     PURGE: HOUSEKEEPING,
     SEAL: HOUSEKEEPING,
     ESTIMATE: HOUSEKEEPING,
+    ROLL: HOUSEKEEPING,
     ALERT: HOUSEKEEPING,
     SEND: LETTERS,
     SCHEDULED: LETTERS,

@@ -25,6 +25,7 @@ EVERY = {
     queue.PURGE: 3600,
     queue.SEAL: 5,
     queue.ESTIMATE: 60,
+    queue.ROLL: 60,
     queue.ALERT: 900,
     queue.SEND: 15,
     queue.SCHEDULED: 60,

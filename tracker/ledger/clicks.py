@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.agents import RULES_VERSION, Agent, Taken, Verdict
 from tracker.domain.clicks import RawClick
 from tracker.domain.ids import ID
+from tracker.ledger import figures
 from tracker.ledger.bulk import driver_errors, insert_ignore
 from tracker.ledger.database import among, is_postgresql
 from tracker.ledger.tables import Agent as AgentRow
@@ -87,8 +88,10 @@ def record(session: Session, rows: Sequence[ClickRow], agents: Mapping[str, Agen
     connection = session.connection()
     known = _copy(connection, rows) if is_postgresql(session) else _execute(connection, rows)
     fresh = [row for row in rows if row.id not in known] if known else rows
+    zones = _zones(session, fresh)
     _count_hours(connection, fresh)
-    _count_visitors(connection, fresh, _zones(session, fresh))
+    _count_visitors(connection, fresh, zones)
+    figures.changed(session, figures.CLICKS, _days(fresh, zones))
     return fresh
 
 
@@ -199,6 +202,12 @@ def _count_hours(connection: Connection, fresh: Sequence[ClickRow]) -> None:
         " SET gross = link_hours.gross + excluded.gross, human = link_hours.human + excluded.human",
         ("uuid", "timestamptz", "integer", "integer"),
     )
+
+
+def _days(fresh: Sequence[ClickRow], zones: Mapping[str | None, str]) -> set[tuple[str, date]]:
+    """The days of brands on which the hours of these clicks begin."""
+    hours = {(row.brand_id, row.at[:_HOUR]) for row in fresh if row.link_id and row.brand_id}
+    return {(brand, date.fromisoformat(_local_day(zones.get(brand, "UTC"), f"{hour}:00"))) for brand, hour in hours}
 
 
 _VISITORS = "INSERT INTO link_visitors (link_id, day, visitor_hash) {values} ON CONFLICT DO NOTHING"

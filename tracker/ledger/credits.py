@@ -21,7 +21,7 @@ from tracker.domain.credits import RECEIPT_FORMAT, ModelCredits
 from tracker.domain.ids import derived_id
 from tracker.domain.journeys import Journey
 from tracker.domain.receipts import changes, owed_by
-from tracker.ledger import commissions_due
+from tracker.ledger import commissions_due, figures
 from tracker.ledger.bulk import insert_rows
 from tracker.ledger.database import among, among_bound, is_postgresql, packed
 from tracker.ledger.journeys import Case
@@ -74,6 +74,7 @@ class Standing:
 class Differences:
     """What is to be written for a batch of orders: what goes, what stays with other versions on it, what comes."""
 
+    orders: list[str] = field(default_factory=list)
     wiped: list[str] = field(default_factory=list)
     touched_anew: list[str] = field(default_factory=list)
     gone_sets: list[str] = field(default_factory=list)
@@ -180,6 +181,7 @@ def _differences(
         stands = standing[one.order_id]
         if stands.digest == digests[one.order_id] and _is_whole(stands, one.receipt):
             continue
+        found.orders.append(one.order_id)
         if stands.body is not None and _is_whole(stands, stands.body):
             _compare(found, one, stands.body)
             continue
@@ -251,6 +253,7 @@ def _settle(session: Session, found: Differences) -> None:
     insert_rows(session, CreditSet, found.sets)
     insert_rows(session, Credit, found.credits)
     _check(session, [row["id"] for row in found.sets])
+    figures.orders_changed(session, found.orders)
 
 
 def _delete(session: Session, column: InstrumentedAttribute[str], ids: Sequence[str]) -> None:

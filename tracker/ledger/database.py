@@ -58,7 +58,7 @@ def open_database(url: str, *, wait: float = 10.0, pool_size: int = 5) -> Engine
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": max(1, round(wait)),
-            "options": f"-c timezone=UTC -c lock_timeout={int(wait * 1000)}",
+            "options": f"-c timezone=UTC -c jit=off -c lock_timeout={int(wait * 1000)}",
         },
     )
     _prepare_postgresql(engine)
@@ -128,14 +128,16 @@ def sessions(engine: Engine) -> sessionmaker[Session]:
 
 
 @contextmanager
-def writing(factory: sessionmaker[Session]) -> Iterator[Session]:
+def writing(factory: sessionmaker[Session], *, snapshot: bool = False) -> Iterator[Session]:
     """A transaction that writes: committed at the end, rolled back on any error.
 
-    Raises Unavailable where the database is down, full or locked beyond our patience: trying again can help.
+    With `snapshot` it sees one moment throughout, and fails where others changed what it changes. Raises Unavailable
+    where the database is down, full or locked beyond our patience, or after such a failure: trying again can help.
     """
     try:
         with factory() as session, session.begin():
-            session.connection(execution_options={"writes": True})
+            level = {"isolation_level": "REPEATABLE READ"} if snapshot and is_postgresql(session) else {}
+            session.connection(execution_options={"writes": True, **level})
             yield session
     except (OperationalError, InterfaceError) as error:
         raise Unavailable("the ledger does not answer") from error

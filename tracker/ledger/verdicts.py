@@ -17,7 +17,7 @@ from sqlalchemy import Row, and_, delete, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.agents import HIDDEN_LOAD, RULES_VERSION, Taken, Verdict, agent_verdict
-from tracker.ledger import due
+from tracker.ledger import due, figures
 from tracker.ledger.bulk import insert_ignore
 from tracker.ledger.database import among
 from tracker.ledger.tables import Agent, Brand, Click, LinkDay, LinkHour, LinkVisitor
@@ -72,6 +72,10 @@ def rejudge(
     counted = _human_visits(session, visits.values())
     _write(session, [row.id for row in rows], verdicts, changed, version)
     _count_hours(session, turned, verdicts)
+    zones = _zones(session, {row.brand_id for row in turned if row.brand_id})
+    hours = [(row.brand_id, row.at.replace(minute=0, second=0, microsecond=0)) for row in turned if row.brand_id]
+    days = [(brand, at.astimezone(zones[brand]).date()) for brand, at in hours if brand in zones]
+    figures.changed(session, figures.CLICKS, days)
     _count_days(session, counted, _human_visits(session, visits.values()))
     due.mark_due_for_clicks(session, [row.id for row in changed], wall, cause=CAUSE, bulk=True)
     return Rejudged(len(rows), len(changed), rows[-1].id if rows else after)

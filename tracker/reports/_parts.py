@@ -6,16 +6,44 @@ sealed sets of the scope's model. A figure in money is keyed by its currency too
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, distinct, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    Subquery,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from tracker.domain.orders import Status
 from tracker.errors import NotFound
-from tracker.ledger.tables import Brand, Credit, CreditSet, Link, LinkDay, LinkHour, OrderRow, Partner, Placement, Touch
+from tracker.ledger import figures
+from tracker.ledger.database import among
+from tracker.ledger.figures import Line, Span
+from tracker.ledger.tables import (
+    Brand,
+    Credit,
+    CreditSet,
+    Link,
+    LinkDay,
+    LinkDayClicks,
+    LinkHour,
+    OrderRow,
+    Partner,
+    Placement,
+    Touch,
+)
+from tracker.reports import _rolled
 from tracker.reports._orders import of_model
 from tracker.reports._shape import Scope, span, zone_of
 
@@ -29,6 +57,19 @@ UNIQUE_HELP = (
 )
 
 LINK_CHANNEL: By = func.coalesce(Link.channel, Partner.channel)
+
+# The columns by which days are rolled up, by their name there. By another column the orders themselves are asked.
+CREDITED_BY: dict[str, By] = {
+    "brand": Credit.brand_id,
+    "campaign": Credit.campaign_id,
+    "channel": Credit.channel,
+    "code": Credit.code,
+    "day": OrderRow.placed_day,
+    "link": Credit.link_id,
+    "partner": Credit.partner_id,
+    "placement": Credit.placement_id,
+}
+TOUCHED_BY: dict[str, By] = {"channel": Touch.channel, "link": Touch.link_id, "partner": Touch.partner_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,24 +155,37 @@ def is_filtered(scope: Scope) -> bool:
 
 def totals(session: Session, scope: Scope, status: Status = Status.PAID) -> dict[str, Total]:
     """All orders of the scope's days by currency, credited or not."""
+    whole = _rolled.whole(scope)
+    lines = _rolled.asked(session, whole, _TOTALS[status]) if status in _TOTALS else _totals(session, whole, status)
+    return {currency or "": Total(orders, int(net)) for currency, orders, net in lines}
+
+
+def _totals(session: Session, scope: Scope, status: Status) -> Iterable[Line]:
     query = (
         select(OrderRow.currency, func.count(), func.sum(OrderRow.net))
         .where(*orders_of(scope, status))
         .group_by(OrderRow.currency)
     )
-    return {currency or "": Total(orders, int(net)) for currency, orders, net in session.execute(query)}
+    return (tuple(row) for row in session.execute(query))
+
+
+@_rolled.additive("totals", 1, by_channel=False)
+def _paid(session: Session, scope: Scope) -> Iterable[Line]:
+    return _totals(session, scope, Status.PAID)
+
+
+@_rolled.additive("totals-pending", 1, by_channel=False)
+def _pending(session: Session, scope: Scope) -> Iterable[Line]:
+    return _totals(session, scope, Status.PENDING)
+
+
+_TOTALS = {Status.PAID: _paid, Status.PENDING: _pending}
 
 
 def credited_orders(session: Session, scope: Scope) -> dict[str, int]:
     """By currency, how many orders have a credit that the scope keeps: each order once, whoever shares it."""
-    query = (
-        select(OrderRow.currency, func.count(distinct(OrderRow.id)))
-        .join(CreditSet, CreditSet.order_id == OrderRow.id)
-        .join(Credit, Credit.set_id == CreditSet.id)
-        .where(*orders_of(scope), of_model(scope.model), *kept_by(scope, Credit))
-        .group_by(OrderRow.currency)
-    )
-    return {currency or "": orders for currency, orders in session.execute(query)}
+    found = credited(session, scope, Credit.brand_id)
+    return {currency or "": figures.orders for (_, currency), figures in found.items()}
 
 
 def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAID) -> dict[Key, Credited]:
@@ -139,13 +193,27 @@ def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAI
 
     Under a model that is not additive a subject has an order's value once, however many touchpoints it had there.
     """
+    name = _named(CREDITED_BY, by) if status in (Status.PAID, Status.PENDING) else None
+    kept = None if name is None else (f"credits/{name}", f"{status.value} {scope.model}")
+    lines = _summed(session, scope, kept, lambda part: _credited(session, part, by, status))
+    return {(line[0], line[1]): Credited(*(int(figure) for figure in line[2:])) for line in lines}
+
+
+def _credited(session: Session, scope: Scope, by: By, status: Status) -> Iterable[Line]:
+    each = _of_orders(by).where(*orders_of(scope, status), of_model(scope.model), *kept_by(scope, Credit))
+    return (tuple(row) for row in session.execute(_of_subjects(each.subquery(), 2)))
+
+
+def _of_orders(by: By) -> Select[*tuple[Any, ...]]:
+    """What each order is to each subject."""
     through_link = Credit.link_id.is_not(None)
     through_link_amount = case((through_link, Credit.amount), else_=0)
-    each = (
+    return (
         select(
             by.label("subject"),
             OrderRow.currency,
             _of_an_order(Credit.amount).label("amount"),
+            literal_column("1").label("orders"),
             func.max(OrderRow.net).label("net"),
             _of_an_order(through_link_amount).label("link_amount"),
             func.max(case((through_link, 1), else_=0)).label("link_order"),
@@ -154,16 +222,49 @@ def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAI
         .select_from(OrderRow)
         .join(CreditSet, CreditSet.order_id == OrderRow.id)
         .join(Credit, Credit.set_id == CreditSet.id)
-        .where(*orders_of(scope, status), of_model(scope.model), *kept_by(scope, Credit), by.is_not(None))
+        .where(by.is_not(None))
         .group_by(by, OrderRow.currency, OrderRow.id)
-        .subquery()
     )
-    part = each.c
-    query = select(
-        *(part.subject, part.currency, func.sum(part.amount), func.count(), func.sum(part.net)),
-        *(func.sum(part.link_amount), func.sum(part.link_order), func.sum(part.new_order)),
-    ).group_by(part.subject, part.currency)
-    return {(row[0], row[1]): Credited(*(int(figure) for figure in row[2:])) for row in session.execute(query)}
+
+
+def _of_subjects(each: Subquery, keys: int) -> Select[*tuple[Any, ...]]:
+    """The orders' figures added up by the first `keys` columns."""
+    columns = list(each.c)
+    return select(*columns[:keys], *(func.sum(column) for column in columns[keys:])).group_by(*columns[:keys])
+
+
+def _named(kept: dict[str, By], by: By) -> str | None:
+    """Under which name days are rolled up by this column, if they are."""
+    text = str(by)
+    return next((name for name, column in kept.items() if str(column) == text), None)
+
+
+def _summed(
+    session: Session, scope: Scope, kept: tuple[str, str] | None, live: Callable[[Scope], Iterable[Line]]
+) -> Iterable[Line]:
+    """Lines by subject and currency, from the days that are rolled up where the scope has one filter at most.
+
+    `kept` is how their names begin and end; the filter stands between.
+    """
+    chosen = [(grain, value) for grain, value in _filters(scope) if value]
+    if kept is None or len(chosen) > 1 or any(grain not in GRAINS for grain, _ in chosen):
+        return live(scope)
+    grain, only = chosen[0] if chosen else (ALL, None)
+    return _rolled.summed(session, scope, f"{kept[0]}/{grain} {kept[1]}".rstrip(), 2, live, only=only)
+
+
+def _filters(scope: Scope) -> tuple[tuple[str, str | None], ...]:
+    return (
+        ("campaign", scope.campaign_id),
+        ("channel", scope.channel),
+        ("partner", scope.partner_id),
+        ("network", scope.network),
+    )
+
+
+ALL = "all"
+# The filters for which days are rolled up.
+GRAINS = ("campaign", "channel")
 
 
 def _of_an_order(amount: By) -> ColumnElement[int]:
@@ -175,24 +276,32 @@ def _of_an_order(amount: By) -> ColumnElement[int]:
 
 def journeys(session: Session, scope: Scope, by: By) -> dict[Key, Journeys]:
     """In how many journeys subjects stand, by `by` (a column of touches) and currency. An order counts once each."""
-    each = (
+    name = _named(TOUCHED_BY, by)
+    kept = None if name is None else (f"touches/{name}", "")
+    lines = _summed(session, scope, kept, lambda part: _journeys(session, part, by))
+    return {(line[0], line[1]): Journeys(*(int(figure) for figure in line[2:])) for line in lines}
+
+
+def _journeys(session: Session, scope: Scope, by: By) -> Iterable[Line]:
+    each = _of_journeys(by).where(*orders_of(scope), *kept_by(scope, Touch)).subquery()
+    return (tuple(row) for row in session.execute(_of_subjects(each, 2)))
+
+
+def _of_journeys(by: By) -> Select[*tuple[Any, ...]]:
+    """Where each subject stands in each order's journey."""
+    return (
         select(
             by.label("subject"),
             OrderRow.currency,
+            literal_column("1").label("orders"),
             func.max(case((Touch.closer, 1), else_=0)).label("closed"),
             func.max(case((Touch.opener, 1), else_=0)).label("opened"),
         )
         .select_from(OrderRow)
         .join(Touch, Touch.order_id == OrderRow.id)
-        .where(*orders_of(scope), *kept_by(scope, Touch), by.is_not(None))
+        .where(by.is_not(None))
         .group_by(by, OrderRow.currency, OrderRow.id)
-        .subquery()
     )
-    part = each.c
-    query = select(part.subject, part.currency, func.count(), func.sum(part.closed), func.sum(part.opened)).group_by(
-        part.subject, part.currency
-    )
-    return {(row[0], row[1]): Journeys(*(int(figure) for figure in row[2:])) for row in session.execute(query)}
 
 
 def clicks(session: Session, scope: Scope, by: By) -> dict[str, Clicks]:
@@ -201,22 +310,62 @@ def clicks(session: Session, scope: Scope, by: By) -> dict[str, Clicks]:
     The hours are UTC's, and an hour belongs to the day of the brand in which it begins: zones that are half an hour off
     share one hour a day between two days.
     """
-    start, end = span(scope, zone_of(session, scope.brand_id))
-    hours = (
-        select(by, func.sum(LinkHour.gross), func.sum(LinkHour.human))
-        .join(LinkHour, LinkHour.link_id == Link.id)
-        .where(LinkHour.hour >= start, LinkHour.hour < end)
-    )
-    days = (
-        select(by, func.sum(LinkDay.uniques))
-        .join(LinkDay, LinkDay.link_id == Link.id)
-        .where(LinkDay.day >= scope.start, LinkDay.day <= scope.end)
-    )
-    links = links_of(scope)
-    joined = (query.join(Partner, Partner.id == Link.partner_id).where(*links).group_by(by) for query in (hours, days))
-    by_hour, by_day = (session.execute(query).all() for query in joined)
-    unique = {subject: int(uniques) for subject, uniques in by_day}
-    return {subject: Clicks(int(gross), int(human), unique.get(subject, 0)) for subject, gross, human in by_hour}
+    subjects = _links(session, scope, by)
+    day = LinkDay.day
+    days = (day >= scope.start, day <= scope.end)
+    unique = _by_subject(subjects, _of_links(session, subjects, LinkDay.link_id, (LinkDay.uniques,), days))
+    counted = _by_subject(subjects, _clicked(session, scope, subjects, by_link=True))
+    none = (0,)
+    return {subject: Clicks(gross, human, unique.get(subject, none)[0]) for subject, (gross, human) in counted.items()}
+
+
+def clicks_by_day(session: Session, scope: Scope) -> dict[date, int]:
+    """Clicks by people of each day of the brand; an hour belongs to the day in which it begins."""
+    zone = zone_of(session, scope.brand_id)
+    found: dict[date, int] = {}
+    for when, _, human in _clicked(session, scope, _links(session, scope, Link.id), by_link=False):
+        day = when.astimezone(zone).date() if isinstance(when, datetime) else when
+        found[day] = found.get(day, 0) + int(human)
+    return found
+
+
+def _links(session: Session, scope: Scope, by: By) -> dict[str, Any]:
+    """By id, the links whose clicks the scope keeps, with what each counts for."""
+    query = select(Link.id, by).join(Partner, Partner.id == Link.partner_id).where(*links_of(scope))
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def _by_subject(subjects: dict[str, Any], lines: Iterable[Sequence[Any]]) -> dict[Any, list[int]]:
+    """Lines of links added up by what the links count for."""
+    return {line[0]: list(line[1:]) for line in figures.added_up(((subjects[line[0]], *line[1:]) for line in lines), 1)}
+
+
+def _clicked(session: Session, scope: Scope, links: Collection[str], *, by_link: bool) -> list[Line]:
+    """Gross and human clicks of links, each link's, or by day (from days rolled up) and hour (from others)."""
+    state = figures.kept(session, scope.brand_id, figures.CLICKS, Span(scope.start, scope.end), figures.CLICKS_VERSION)
+    found: list[Line] = []
+    if state.days:
+        table, day = LinkDayClicks, LinkDayClicks.day
+        days = (day >= state.days[0], day <= state.days[-1], day.not_in(state.open))
+        found += _of_links(session, links, table.link_id if by_link else day, (table.gross, table.human), days)
+    if state.open:
+        zone, hour = zone_of(session, scope.brand_id), LinkHour.hour
+        spans = [span(replace(scope, start=one.start, end=one.end), zone) for one in _rolled.stretches(state.open)]
+        within = or_(*(and_(hour >= start, hour < end) for start, end in spans))
+        of = LinkHour.link_id if by_link else hour
+        found += _of_links(session, links, of, (LinkHour.gross, LinkHour.human), (within,))
+    return found
+
+
+def _of_links(
+    session: Session, links: Collection[str], by: Any, numbers: Sequence[By], when: Iterable[Condition]
+) -> list[Line]:
+    """Sums over some links: their ids are given, as no planner guesses how many links a channel has."""
+    if not links:
+        return []
+    of_them = among(session, by.class_.link_id, links)
+    query = select(by, *(func.sum(number) for number in numbers)).where(of_them, *when).group_by(by)
+    return [tuple(row) for row in session.execute(query)]
 
 
 def links_of(scope: Scope) -> list[Condition]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.costs import Cell, Cost, Kind, Push, Resource, Spread, placed, resource_of
 from tracker.ledger import catalog, costs
 from tracker.ledger.tables import Brand, Campaign, Credit, Link, Partner
-from tracker.reports._parts import By, Credited, Key, clicks, credited, partners_of
+from tracker.reports._parts import CREDITED_BY, By, Credited, Key, clicks, credited, partners_of
 from tracker.reports._shape import Scope
 
 _CONSTANTS: list[By] = [literal_column(f"'{text}'") for text in ("-", "/", "")]
@@ -29,6 +29,10 @@ def _pair(campaign: By, partner: By) -> By:
     dash, slash, nothing = _CONSTANTS
     first, last = (func.replace(cast(column, String), dash, nothing) for column in (campaign, partner))
     return func.coalesce(first, nothing).op("||")(slash).op("||")(last)
+
+
+CREDITED_BY["own-campaign"] = CREDIT_CAMPAIGN
+CREDITED_BY["pair"] = _pair(Credit.campaign_id, Credit.partner_id)
 
 
 @dataclass(slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Partner, Touch
+from tracker.reports import _rolled
 from tracker.reports._crossing import number
 from tracker.reports._parts import brand_currency, kept_by, orders_of, partners_of
 from tracker.reports._performance import CURRENCY
@@ -43,12 +46,17 @@ COLUMNS = (
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a partner and currency, the most assisted revenue first."""
     first, partners = brand_currency(session, scope.brand_id), partners_of(session, scope.brand_id)
-    found = [_row(line, partners) for line in session.execute(_query(scope))]
+    found = [_row(line, partners) for line in _rolled.asked(session, scope, _lines)]
     return sorted(
         found,
         key=lambda row: (row["currency"] != first, str(row["currency"]), -number(row["assisted_revenue"]),
                          -number(row["orders"]), str(row["partner"])),
     )  # fmt: skip
+
+
+@_rolled.additive("assists", 2)
+def _lines(session: Session, scope: Scope) -> Iterable[Line]:
+    return (tuple(row) for row in session.execute(_query(scope)))
 
 
 def _query(scope: Scope) -> Select[*tuple[Any, ...]]:

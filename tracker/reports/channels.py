@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import distinct, func, select
@@ -10,8 +11,9 @@ from sqlalchemy.orm import Session
 from tracker.domain import metrics
 from tracker.domain.catalog import Channel
 from tracker.domain.orders import Status
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import Credit, OrderRow, Touch
-from tracker.reports import _performance
+from tracker.reports import _performance, _rolled
 from tracker.reports._parts import (
     LINK_CHANNEL,
     Credited,
@@ -84,6 +86,12 @@ def _wholes(session: Session, scope: Scope, first: str) -> list[_Whole]:
 
 def orders_of_both(session: Session, scope: Scope) -> dict[str, Total]:
     """By currency, the paid orders in whose journey both channels stand, whoever earned."""
+    lines = _rolled.asked(session, _rolled.whole(scope), _both)
+    return {currency or "": Total(orders, int(net)) for currency, orders, net in lines}
+
+
+@_rolled.additive("both-channels", 1, by_channel=False)
+def _both(session: Session, scope: Scope) -> Iterable[Line]:
     each = (
         select(OrderRow.id, OrderRow.currency, OrderRow.net)
         .join(Touch, Touch.order_id == OrderRow.id)
@@ -93,7 +101,7 @@ def orders_of_both(session: Session, scope: Scope) -> dict[str, Total]:
         .subquery()
     )
     query = select(each.c.currency, func.count(), func.sum(each.c.net)).group_by(each.c.currency)
-    return {currency or "": Total(orders, int(net)) for currency, orders, net in session.execute(query)}
+    return (tuple(row) for row in session.execute(query))
 
 
 def _channel(figures: Performance, channel: Channel, whole: _Whole) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +11,9 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain import codes
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import Code, CodeOwner, Credit, OrderCode, OrderRow, Partner
+from tracker.reports import _rolled
 from tracker.reports._parts import brand_currency, credited, grouped, in_order, orders_of
 from tracker.reports._performance import CURRENCY, by_revenue
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
@@ -79,20 +82,29 @@ def _row(currency: str, use: _Use | None, owned: _Owned | None, credited_by: int
 
 
 def _used(session: Session, scope: Scope) -> dict[Key, _Use]:
+    found: dict[Key, _Use] = {}
+    for normal, currency, day, text, orders, revenue in sorted(
+        _rolled.asked(session, _rolled.whole(scope), _used_on), key=str
+    ):
+        key, on = (normal, currency or ""), date.fromisoformat(day) if isinstance(day, str) else day
+        use = found.get(key) or _Use(text, 0, 0, on, on)
+        first, last = min(use.first_day or on, on), max(use.last_day or on, on)
+        found[key] = _Use(min(use.text, text), use.orders + orders, use.revenue + revenue, first, last)
+    return found
+
+
+@_rolled.additive("code-uses", 4, by_channel=False)
+def _used_on(session: Session, scope: Scope) -> Iterable[Line]:
+    """Uses of each code in each currency by day, with the spelling that sorts first."""
+    spelling = func.min(OrderCode.text)
     query = (
-        select(
-            *(OrderCode.normal, OrderRow.currency, func.min(OrderCode.text), func.count(), func.sum(OrderRow.net)),
-            *(func.min(OrderRow.placed_day), func.max(OrderRow.placed_day)),
-        )
+        select(OrderCode.normal, OrderRow.currency, OrderRow.placed_day, spelling, func.count(), func.sum(OrderRow.net))
         .select_from(OrderRow)
         .join(OrderCode, OrderCode.order_id == OrderRow.id)
         .where(*orders_of(scope))
-        .group_by(OrderCode.normal, OrderRow.currency)
+        .group_by(OrderCode.normal, OrderRow.currency, OrderRow.placed_day)
     )
-    found: dict[Key, _Use] = {}
-    for normal, currency, text, orders, revenue, first_day, last_day in session.execute(query):
-        found[(normal, currency or "")] = _Use(text, orders, int(revenue), first_day, last_day)
-    return found
+    return (tuple(row) for row in session.execute(query))
 
 
 def _credited(session: Session, scope: Scope) -> dict[Key, int]:

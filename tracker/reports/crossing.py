@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Select, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.catalog import Channel
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Touch
-from tracker.reports import _crossing
+from tracker.reports import _crossing, _rolled
 from tracker.reports._crossing import FIGURES, standing, tabulated
 from tracker.reports._parts import is_filtered, orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
@@ -31,7 +33,12 @@ COLUMNS = (
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row an opener, closer and currency; orders without a touchpoint are one where nothing is filtered."""
-    return tabulated(session, scope, session.execute(_query(scope)), ("opener", "closer"), _place)
+    return tabulated(session, scope, _rolled.asked(session, scope, _lines), ("opener", "closer"), _place)
+
+
+@_rolled.additive("crossing", 3)
+def _lines(session: Session, scope: Scope) -> Iterable[Line]:
+    return (tuple(row) for row in session.execute(_query(scope)))
 
 
 def _query(scope: Scope) -> Select[*tuple[Any, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -9,10 +10,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.catalog import Channel
-from tracker.ledger.tables import Link, LinkHour, OrderRow, Partner
-from tracker.reports._parts import Total, brand_currency, credited, links_of, orders_of
+from tracker.ledger.figures import Line
+from tracker.ledger.tables import OrderRow
+from tracker.reports import _rolled
+from tracker.reports._parts import Total, brand_currency, clicks_by_day, credited, orders_of
 from tracker.reports._performance import CURRENCY
-from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
+from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 70
 GROUP = "Performance"
@@ -37,7 +40,7 @@ Key = tuple[date, str]
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a day in the brand's currency, empty days included, and one for each other currency that a day saw."""
     first = brand_currency(session, scope.brand_id)
-    totals, clicks = _totals(session, scope), _clicks(session, scope)
+    totals, clicks = _totals(session, scope), clicks_by_day(session, scope)
     shares = {channel: _credited(session, scope, channel) for channel in Channel}
     by_any = _credited(session, scope, scope.channel)
     keys = {*totals, *((day, first) for day in _days(scope))}
@@ -66,16 +69,21 @@ def _days(scope: Scope) -> list[date]:
 
 
 def _totals(session: Session, scope: Scope) -> dict[Key, Total]:
+    return {
+        (_as_day(day), currency): Total(orders, int(net))
+        for day, currency, orders, net in _rolled.asked(session, _rolled.whole(scope), _by_day)
+        if day is not None and currency is not None
+    }
+
+
+@_rolled.additive("totals-by-day", 2, by_channel=False)
+def _by_day(session: Session, scope: Scope) -> Iterable[Line]:
     query = (
         select(OrderRow.placed_day, OrderRow.currency, func.count(), func.sum(OrderRow.net))
         .where(*orders_of(scope))
         .group_by(OrderRow.placed_day, OrderRow.currency)
     )
-    return {
-        (day, currency): Total(orders, int(net))
-        for day, currency, orders, net in session.execute(query)
-        if day is not None and currency is not None
-    }
+    return (tuple(row) for row in session.execute(query))
 
 
 def _credited(session: Session, scope: Scope, channel: str | None) -> dict[Key, int]:
@@ -87,21 +95,3 @@ def _credited(session: Session, scope: Scope, channel: str | None) -> dict[Key, 
 
 def _as_day(value: date | str) -> date:
     return date.fromisoformat(value) if isinstance(value, str) else value
-
-
-def _clicks(session: Session, scope: Scope) -> dict[date, int]:
-    """Clicks by people of each day of the brand; an hour belongs to the day in which it begins."""
-    zone = zone_of(session, scope.brand_id)
-    start, end = span(scope, zone)
-    query = (
-        select(LinkHour.hour, func.sum(LinkHour.human))
-        .join(Link, Link.id == LinkHour.link_id)
-        .join(Partner, Partner.id == Link.partner_id)
-        .where(LinkHour.hour >= start, LinkHour.hour < end, *links_of(scope))
-        .group_by(LinkHour.hour)
-    )
-    found: dict[date, int] = {}
-    for hour, human in session.execute(query):
-        day = hour.astimezone(zone).date()
-        found[day] = found.get(day, 0) + int(human)
-    return found

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Touch
-from tracker.reports import _crossing
+from tracker.reports import _crossing, _rolled
 from tracker.reports._crossing import FIGURES, tabulated
 from tracker.reports._parts import is_filtered, kept_by, orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
@@ -43,8 +45,13 @@ COLUMNS = (
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a kind of evidence and currency, then the total: all paid orders, or under a filter those it keeps."""
     places = {name: place for place, name in enumerate(WORDS)}
-    lines = session.execute(_query(scope))
+    lines = _rolled.asked(session, scope, _lines)
     return tabulated(session, scope, lines, ("evidence",), lambda row: places[str(row["evidence"])])
+
+
+@_rolled.additive("evidence", 2)
+def _lines(session: Session, scope: Scope) -> Iterable[Line]:
+    return (tuple(row) for row in session.execute(_query(scope)))
 
 
 def _query(scope: Scope) -> Select[*tuple[Any, ...]]:

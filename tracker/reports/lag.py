@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any
 
 from sqlalchemy import Subquery, case, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.catalog import Channel
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Touch
-from tracker.reports import _crossing
+from tracker.reports import _crossing, _rolled
 from tracker.reports._crossing import FIGURES, TOTAL, seconds, tabulated
 from tracker.reports._parts import kept_by, orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
@@ -46,6 +47,15 @@ COLUMNS = (
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a step of time and currency where orders fell into it, then the total with the median."""
+    places = {name: place for place, name in enumerate(WORDS)}
+    lines = _rolled.asked(session, scope, _steps)
+    found = tabulated(session, scope, lines, ("lag",), lambda row: places[str(row["lag"])])
+    medians = _medians(_rolled.asked(session, scope, _seconds))
+    return [row | {"median": medians[str(row["currency"])] if row["lag"] == TOTAL else None} for row in found]
+
+
+@_rolled.additive("lag", 2)
+def _steps(session: Session, scope: Scope) -> Iterable[Line]:
     each = _lags(session, scope)
     step = case(*((each.c.lag < until, name) for name, _, until in _STEPS), else_=_LONGER)
     query = (
@@ -54,10 +64,14 @@ def rows(session: Session, scope: Scope) -> list[Row]:
         .join(each, each.c.order_id == OrderRow.id)
         .group_by(step, OrderRow.currency)
     )
-    places = {name: place for place, name in enumerate(WORDS)}
-    found = tabulated(session, scope, session.execute(query), ("lag",), lambda row: places[str(row["lag"])])
-    medians = _medians(session, each)
-    return [row | {"median": medians[str(row["currency"])] if row["lag"] == TOTAL else None} for row in found]
+    return (tuple(row) for row in session.execute(query))
+
+
+@_rolled.additive("lag-seconds", 2)
+def _seconds(session: Session, scope: Scope) -> Iterable[Line]:
+    each = _lags(session, scope)
+    query = select(each.c.currency, each.c.lag, func.count()).group_by(each.c.currency, each.c.lag)
+    return (tuple(row) for row in session.execute(query))
 
 
 def _lags(session: Session, scope: Scope) -> Subquery:
@@ -73,16 +87,14 @@ def _lags(session: Session, scope: Scope) -> Subquery:
     )
 
 
-def _medians(session: Session, each: Subquery) -> dict[str, Fraction]:
-    """The median by currency, in hours."""
-    by_currency: Any = {"partition_by": each.c.currency}
-    ranked = select(
-        each.c.currency,
-        each.c.lag,
-        func.row_number().over(order_by=each.c.lag, **by_currency).label("place"),
-        func.count().over(**by_currency).label("number"),
-    ).subquery()
-    part = ranked.c
-    middle = part.place.in_([(part.number + 1) // 2, (part.number + 2) // 2])
-    query = select(part.currency, func.sum(part.lag), func.count()).where(middle).group_by(part.currency)
-    return {currency: Fraction(int(lag), number * _HOUR) for currency, lag, number in session.execute(query)}
+def _medians(lines: Iterable[Line]) -> dict[str, Fraction]:
+    """The median by currency, in hours, of how often each lag in seconds was seen."""
+    lags: dict[str, list[int]] = {}
+    for currency, lag, count in lines:
+        lags.setdefault(currency, []).extend([int(lag)] * count)
+    return {currency: Fraction(_middle_twice(sorted(found)), 2 * _HOUR) for currency, found in lags.items()}
+
+
+def _middle_twice(ordered: Sequence[int]) -> int:
+    """Twice the median."""
+    return ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]

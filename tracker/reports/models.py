@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sqlalchemy import func, select
@@ -9,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from tracker import plugins
 from tracker.attribution._shape import Rule
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import Credit, CreditSet, OrderRow
+from tracker.reports import _rolled
 from tracker.reports._parts import Credited, Key, brand_currency, credited, grouped, kept_by, orders_of, partners_of
 from tracker.reports._performance import CURRENCY, by_revenue
 from tracker.reports._shape import PAYING, Column, Kind, Row, Scope
@@ -76,6 +79,17 @@ def rows(session: Session, scope: Scope) -> list[Row]:
 
 def _credited(session: Session, scope: Scope) -> Under:
     """What each partner is credited with in each currency, by model, and by PAYING. One query for all of them."""
+    under: Under = {}
+    for model, paying, partner_id, currency, amount in _rolled.asked(session, scope, _by_model):
+        for name in (model, PAYING) if paying else (model,):
+            figures = under.setdefault(name, {})
+            key = (partner_id, currency or "")
+            figures[key] = figures.get(key, 0) + int(amount)
+    return {name: figures for name, figures in under.items() if name == PAYING or name in _MODELS}
+
+
+@_rolled.additive("models", 4)
+def _by_model(session: Session, scope: Scope) -> Iterable[Line]:
     by = (CreditSet.model, CreditSet.paying, Credit.partner_id, OrderRow.currency)
     query = (
         select(*by, func.sum(Credit.amount))
@@ -85,13 +99,7 @@ def _credited(session: Session, scope: Scope) -> Under:
         .where(*orders_of(scope), CreditSet.sealed.is_(True), *kept_by(scope, Credit))
         .group_by(*by)
     )
-    under: Under = {}
-    for model, paying, partner_id, currency, amount in session.execute(query):
-        for name in (model, PAYING) if paying else (model,):
-            figures = under.setdefault(name, {})
-            key = (partner_id, currency or "")
-            figures[key] = figures.get(key, 0) + int(amount)
-    return {name: figures for name, figures in under.items() if name == PAYING or name in _MODELS}
+    return (tuple(row) for row in session.execute(query))
 
 
 def _figures(key: Key, under: Under) -> Row:

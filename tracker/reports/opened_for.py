@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Subquery, and_, case, func, select, union
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from tracker.domain import metrics
 from tracker.domain.catalog import Channel
 from tracker.ledger.tables import Campaign, Credit, CreditSet, OrderRow, Touch
+from tracker.reports import _rolled
 from tracker.reports._crossing import number
 from tracker.reports._orders import of_model
 from tracker.reports._parts import brand_currency, in_order, orders_of, partners_of
@@ -79,6 +80,13 @@ def _kept(line: _Line, scope: Scope) -> bool:
 
 
 def _lines(session: Session, scope: Scope) -> list[_Line]:
+    """Of all affiliates' sales; a filter by partner decides in which line an order counts once."""
+    asked = replace(_rolled.whole(scope), partner_id=scope.partner_id)
+    return [_line(*line) for line in _rolled.asked(session, asked, _opened)]
+
+
+@_rolled.additive("opened-for", 4, by_model=True, by_channel=False)
+def _opened(session: Session, scope: Scope) -> Iterable[Sequence[Any]]:
     sales, opener = _sales(scope), aliased(Touch)
     by_influence = and_(
         opener.order_id == sales.c.order_id, opener.opener.is_(True), opener.channel == Channel.INFLUENCE
@@ -99,7 +107,7 @@ def _lines(session: Session, scope: Scope) -> list[_Line]:
         *(func.sum(figure) for figure in figures),
         *(func.sum(case((place == 1, figure), else_=0)) for figure in figures),
     ).group_by(affiliate, influencer, campaign, currency)
-    return [_line(*line) for line in session.execute(query)]
+    return session.execute(query).all()
 
 
 def _line(affiliate: str, influencer: str | None, campaign: str | None, currency: str, *figures: Any) -> _Line:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Touch
-from tracker.reports import _crossing
+from tracker.reports import _crossing, _rolled
 from tracker.reports._crossing import FIGURES, standing, tabulated
 from tracker.reports._parts import orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
@@ -28,6 +31,12 @@ COLUMNS = (
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a number of touchpoints and currency, seven and more in one, then the total."""
+    lines = ((_said(int(count)), *rest) for count, *rest in _rolled.asked(session, scope, _lines))
+    return tabulated(session, scope, lines, ("touches",), lambda row: str(row["touches"]))
+
+
+@_rolled.additive("touches", 2)
+def _lines(session: Session, scope: Scope) -> Iterable[Line]:
     each = (
         select(OrderRow.id.label("order_id"), func.count().label("number"))
         .join(Touch, Touch.order_id == OrderRow.id)
@@ -42,8 +51,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
         .join(each, each.c.order_id == OrderRow.id)
         .group_by(number, OrderRow.currency)
     )
-    lines = ((_said(int(count)), *rest) for count, *rest in session.execute(query))
-    return tabulated(session, scope, lines, ("touches",), lambda row: str(row["touches"]))
+    return (tuple(row) for row in session.execute(query))
 
 
 def _said(number: int) -> str:

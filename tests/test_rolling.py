@@ -1,0 +1,191 @@
+"""Days that are rolled up say what their orders and clicks say: no report can tell whether it read the one or the others."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
+
+from tests.conftest import Ledger
+from tests.given import NOON, World, before
+from tests.sample_books import report_rows
+from tracker.domain.agents import Agent, Taken, Verdict
+from tracker.domain.clicks import RawClick
+from tracker.domain.ids import derived_id
+from tracker.errors import Unavailable
+from tracker.ledger import clicks, figures
+from tracker.ledger.database import open_database, sessions, writing
+from tracker.ledger.tables import DayChange, Figure, LinkDayClicks, OrderRow, RolledDay
+from tracker.reports import _rolling
+from tracker.reports._shape import Row, Scope, reports
+
+TODAY = NOON.date()
+FIRST = TODAY - timedelta(days=60)
+
+# Reports that read nothing of what is rolled up, or estimate.
+ELSEWHERE = {"incrementality", "lift", "paths"}
+
+
+@pytest.fixture
+def postgresql_ledger(postgresql_url: str) -> Iterator[Ledger]:
+    """Where several can write at once."""
+    engine = open_database(postgresql_url)
+    yield Ledger(postgresql_url, engine, sessions(engine))
+    engine.dispose()
+
+
+def seeded(ledger: Ledger, seed: int = 1, orders_: int = 24) -> World:
+    """A world with orders on some days of three months, their credits drawn by the pipeline."""
+    world, dice = World(ledger), random.Random(seed)
+    partners = [world.alice, world.bob, world.partner("Cora"), world.partner("Deal", "affiliate", "coupon")]
+    links = [world.alice_link, world.bob_link, world.link(partners[2]), world.link(partners[2], channel="affiliate")]
+    for text_, owner in (("ALICE10", partners[0]), ("DEAL5", partners[3])):
+        world.code(text_, owner)
+    world.place(world.alice_link, "tiktok")
+    for number in range(orders_):
+        ago = dice.choice((2, 3, 3, 20, 21, 40, 41, 42)) + dice.random()
+        told = [world.click(dice.choice(links), days=ago + dice.random() * 9) for _ in range(dice.randrange(4))]
+        used = dice.sample(["alice10", "deal5", "nobody"], dice.choice((0, 0, 1, 2)))
+        world.order(net=f"{dice.randrange(1, 90)}.{number:02}", clicks=told, codes=used, days=ago,
+                    currency=dice.choice(("EUR", "EUR", "GBP")), status=dice.choice(("paid", "paid", "paid", "pending")),
+                    customer=f"{dice.randrange(9)}")  # fmt: skip
+    world.attribute()
+    for number in range(20):
+        visit(ledger, world, dice.choice(links), f"{number}", days=dice.choice((1, 2, 30, 45)))
+    return world
+
+
+def visit(ledger: Ledger, world: World, link: str, name: str, **ago: float) -> None:
+    """A click that came in as clicks do."""
+    raw = RawClick(id=world.future_click(), at=before(**ago), host=world.host, slug="x", link_id=link,
+                   brand_id=world.brand, visitor_hash=derived_id(name))  # fmt: skip
+    person = Verdict(Taken.HUMAN, "")
+    row = clicks.row(raw, person, Agent("0" * 32, "", None, None, "", person), keep_ip=False)
+    with ledger.writing() as session:
+        clicks.record(session, [row], {})
+
+
+def roll(ledger: Ledger, world: World, limit: int = 31, most: int = 100) -> int:
+    """Roll up, at most so many batches; how many days."""
+    rolled = 0
+    for _ in range(most):
+        with writing(ledger.session, snapshot=True) as session:
+            days = _rolling.roll_up(session, world.brand, NOON, limit)
+        rolled += days
+        if not days:
+            break
+    return rolled
+
+
+def told(ledger: Ledger, world: World) -> dict[tuple[str, int], list[Row]]:
+    """Every report under several filters."""
+    whole = Scope(world.brand, FIRST, TODAY)
+    scopes = [whole, replace(whole, channel="influence"), replace(whole, model="participation"),
+              replace(whole, start=TODAY - timedelta(days=21), partner_id=world.alice)]  # fmt: skip
+    names = [name for name in reports() if name not in ELSEWHERE]
+    return {
+        (name, index): ordered(report_rows(ledger, name, scope)) for name in names for index, scope in enumerate(scopes)
+    }
+
+
+def ordered(rows: list[Row]) -> list[Row]:
+    """Rows whose rank is the same may stand either way."""
+    return sorted(rows, key=str)
+
+
+def forgotten(ledger: Ledger, world: World) -> dict[tuple[str, int], list[Row]]:
+    """What the reports say with nothing rolled up; what is rolled up stays as it is."""
+    with ledger.session() as session:
+        kept = session.execute(select(RolledDay)).scalars().all()
+    with ledger.writing() as session:
+        figures.forget(session, world.brand)
+    found = told(ledger, world)
+    with ledger.writing() as session:
+        for row in kept:
+            session.merge(row)
+    return found
+
+
+def test_no_report_can_tell_what_is_rolled_up(ledger: Ledger) -> None:
+    world = seeded(ledger)
+    live = told(ledger, world)
+    assert any(rows for rows in live.values())
+    assert roll(ledger, world, limit=5, most=3) > 0
+    assert told(ledger, world) == live
+    assert roll(ledger, world) > 30
+    assert roll(ledger, world) == 0
+    assert told(ledger, world) == live
+    with ledger.session() as session:
+        months = session.execute(select(RolledDay.starts_on).where(RolledDay.whole_month)).scalars().all()
+    assert sorted(months)[-1] == date(2026, 2, 1)
+
+
+def test_late_facts_are_in_every_report_at_once_and_after_the_next_rolling(ledger: Ledger) -> None:
+    world = seeded(ledger)
+    roll(ledger, world)
+    late = world.order(net="77.00", clicks=[world.click(world.alice_link, days=31)], days=30)
+    moved = world.order(net="12.00", codes=["alice10"], days=21)
+    world.attribute()
+    visit(ledger, world, world.bob_link, "late", days=30)
+    live = told(ledger, world)
+    assert live == forgotten(ledger, world)
+    roll(ledger, world)
+    assert told(ledger, world) == live
+    with ledger.writing() as session:
+        session.get_one(OrderRow, late).net = 1000
+        session.get_one(OrderRow, moved).placed_day = TODAY - timedelta(days=40)
+        figures.orders_changed(session, [late, moved])
+        figures.changed(session, figures.ORDERS, [(world.brand, TODAY - timedelta(days=21))])
+        session.flush()
+        figures.orders_changed(session, [moved])
+    assert told(ledger, world) == forgotten(ledger, world) != live
+    roll(ledger, world)
+    assert told(ledger, world) == forgotten(ledger, world)
+
+
+def test_what_is_rolled_back_leaves_days_as_they_were(ledger: Ledger) -> None:
+    world = seeded(ledger, orders_=6)
+    live = told(ledger, world)
+    with pytest.raises(ZeroDivisionError), writing(ledger.session, snapshot=True) as session:
+        assert _rolling.roll_up(session, world.brand, NOON, 31)
+        raise ZeroDivisionError
+    with ledger.session() as session:
+        assert [session.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in (Figure, RolledDay, LinkDayClicks)] == [0, 0, 0]  # fmt: skip
+    roll(ledger, world)
+    with pytest.raises(ZeroDivisionError), ledger.writing() as session:
+        session.execute(text("UPDATE orders SET net = net + 1"))
+        figures.orders_changed(session, [row["id"] for row in world.all(OrderRow)])
+        raise ZeroDivisionError
+    assert told(ledger, world) == live
+
+
+def test_a_change_that_was_on_its_way_while_its_day_was_rolled_up_spoils_the_day(postgresql_ledger: Ledger) -> None:
+    ledger = postgresql_ledger
+    world = seeded(ledger, orders_=6)
+    (order,) = world.all(OrderRow)[:1]
+    with ledger.session() as writer, writer.begin():
+        writer.get_one(OrderRow, order["id"]).net = 123456
+        writer.flush()
+        figures.orders_changed(writer, [order["id"]])
+        roll(ledger, world)
+    assert told(ledger, world) == forgotten(ledger, world)
+    with ledger.session() as session:
+        assert session.execute(select(DayChange.day).where(DayChange.kind == figures.ORDERS)).scalars().all() == [
+            order["placed_day"]
+        ]
+
+
+def test_two_who_roll_up_the_same_days_do_not_both_succeed(postgresql_ledger: Ledger) -> None:
+    ledger = postgresql_ledger
+    world = seeded(ledger, orders_=6)
+    with pytest.raises((Unavailable, IntegrityError)), writing(ledger.session, snapshot=True) as slow:
+        slow.execute(select(func.count()).select_from(OrderRow))
+        roll(ledger, world)
+        _rolling.roll_up(slow, world.brand, NOON, 31)
+    assert told(ledger, world) == forgotten(ledger, world)

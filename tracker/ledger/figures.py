@@ -1,0 +1,226 @@
+"""A day's figures are kept once they are added up, and not believed any more as soon as something of the day changes.
+
+Whoever changes a day adds a DayChange in the same transaction, and waits for nobody. Whoever rolls a day up reads it
+from one snapshot, and takes away the changes that this snapshot shows, no others: one that was on its way stays, and
+says that the figures are too old. So there is no moment in which old figures are taken for new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import String, and_, cast, delete, func, literal, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from tracker.domain.ids import new_id
+from tracker.ledger.bulk import insert_rows
+from tracker.ledger.database import among
+from tracker.ledger.tables import DayChange, Figure, OrderRow, RolledDay
+
+ORDERS, CLICKS = "orders", "clicks"
+CLICKS_VERSION = "1"
+
+Line = tuple[Any, ...]
+"""What a figure is of (its keys), then its numbers."""
+
+_NO_SYNC = {"synchronize_session": False}
+read = msgspec.json.Decoder(list[list[Any]]).decode
+_spell = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of days, both ends included."""
+
+    start: date
+    end: date
+
+    def days(self) -> list[date]:
+        """Every day of it."""
+        return [self.start + timedelta(days=index) for index in range((self.end - self.start).days + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What of some days can be read from kept figures: whole months, single days. The rest are `open` days."""
+
+    months: tuple[date, ...]
+    days: tuple[date, ...]
+    open: tuple[date, ...]
+
+
+# --- who changes a day ------------------------------------------------------------------------------------------------
+
+
+def changed(session: Session, kind: str, days: Iterable[tuple[str, date]]) -> None:
+    """Days of brands whose figures are too old once this transaction is committed."""
+    rows = [{"id": new_id(), "brand_id": brand_id, "kind": kind, "day": day} for brand_id, day in sorted(set(days))]
+    insert_rows(session, DayChange, rows)
+
+
+def orders_changed(session: Session, order_ids: Collection[str]) -> None:
+    """The same of the days on which these orders were placed."""
+    if not order_ids:
+        return
+    query = (
+        select(OrderRow.brand_id, OrderRow.placed_day)
+        .where(among(session, OrderRow.id, order_ids), OrderRow.placed_day.is_not(None))
+        .distinct()
+    )
+    changed(session, ORDERS, [(row.brand_id, row.placed_day) for row in session.connection().execute(query)])
+
+
+def forget(session: Session, brand_id: str) -> None:
+    """Believe no figure of the brand any more: for whoever changed what the days themselves are."""
+    session.execute(delete(RolledDay).where(RolledDay.brand_id == brand_id), execution_options=_NO_SYNC)
+
+
+# --- who reads --------------------------------------------------------------------------------------------------------
+
+
+def kept(session: Session, brand_id: str, kind: str, span: Span, version: str) -> Kept:
+    """Which of the days and whole months within `span` stand as `version` rolled them up. One query."""
+    rolled = select(RolledDay.starts_on, RolledDay.whole_month, literal(False).label("changed")).where(
+        RolledDay.brand_id == brand_id,
+        RolledDay.kind == kind,
+        RolledDay.version == version,
+        RolledDay.starts_on >= span.start,
+        RolledDay.starts_on <= span.end,
+    )
+    changes = select(DayChange.day, literal(False), literal(True)).where(
+        DayChange.brand_id == brand_id, DayChange.kind == kind, DayChange.day >= span.start, DayChange.day <= span.end
+    )
+    months, days, stale = set[date](), set[date](), set[date]()
+    for day, whole_month, is_change in session.execute(union_all(rolled, changes.distinct())):
+        (stale if is_change else months if whole_month else days).add(day)
+    return _kept(span, months, days - stale, stale)
+
+
+def _kept(span: Span, months: set[date], days: set[date], stale: set[date]) -> Kept:
+    spoilt = {first_of(day) for day in stale}
+    whole = sorted(month for month in months - spoilt if last_of(month) <= span.end)
+    inside, chosen = set(whole), set(whole)
+    single = [day for day in span.days() if first_of(day) not in inside]
+    return Kept(tuple(sorted(chosen)), tuple(d for d in single if d in days), tuple(d for d in single if d not in days))
+
+
+def first_of(day: date) -> date:
+    """The first day of its month."""
+    return day.replace(day=1)
+
+
+def last_of(day: date) -> date:
+    """The last day of its month."""
+    return first_of(first_of(day) + timedelta(days=31)) - timedelta(days=1)
+
+
+def lines(session: Session, brand_id: str, name: str, of: Kept) -> list[Line]:
+    """What is kept under `name` for these months and days, as it comes: to be added up."""
+    if not of.months and not of.days:
+        return []
+    wanted = (
+        and_(Figure.whole_month.is_(True), Figure.starts_on.in_(of.months)),
+        and_(Figure.whole_month.is_(False), Figure.starts_on.in_(of.days)),
+    )
+    query = select(Figure.rows).where(Figure.brand_id == brand_id, Figure.name == name, or_(*wanted))
+    return [tuple(line) for text in session.execute(query).scalars() for line in read(text)]
+
+
+def added_up(found: Iterable[Sequence[Any]], keys: int) -> list[Line]:
+    """Lines of the same `keys` as one, their numbers added."""
+    sums: dict[Line, list[int]] = {}
+    for line in found:
+        key, numbers = tuple(line[:keys]), line[keys:]
+        so_far = sums.get(key)
+        if so_far is None:
+            sums[key] = [int(number or 0) for number in numbers]
+        else:
+            for place, number in enumerate(numbers):
+                so_far[place] += int(number or 0)
+    return [(*key, *numbers) for key, numbers in sums.items()]
+
+
+# --- who rolls up -----------------------------------------------------------------------------------------------------
+
+
+def changes_of(session: Session, brand_id: str, kind: str, days: Collection[date]) -> list[str]:
+    """The changes of these days that this transaction sees."""
+    query = select(DayChange.id).where(
+        DayChange.brand_id == brand_id, DayChange.kind == kind, DayChange.day.in_(list(days))
+    )
+    return list(session.execute(query).scalars())
+
+
+def thin_out(session: Session, brand_id: str, today: date) -> None:
+    """Of the changes of a day that is not over, one is enough to say that it changed."""
+    first = (
+        select(func.min(cast(DayChange.id, String)))
+        .where(DayChange.brand_id == brand_id, DayChange.day >= today)
+        .group_by(DayChange.kind, DayChange.day)
+    )
+    spare = and_(DayChange.brand_id == brand_id, DayChange.day >= today, cast(DayChange.id, String).not_in(first))
+    session.execute(delete(DayChange).where(spare), execution_options=_NO_SYNC)
+
+
+def settle(session: Session, changes: Collection[str]) -> None:
+    """Take away changes that were rolled up."""
+    if changes:
+        session.execute(delete(DayChange).where(among(session, DayChange.id, changes)), execution_options=_NO_SYNC)
+
+
+def keep(
+    session: Session,
+    brand_id: str,
+    starts: Mapping[date, Mapping[str, list[Line]]],
+    *,
+    whole_month: bool,
+) -> None:
+    """Keep these figures, by their first day and name, instead of those that stand; what has no line is left out."""
+    session.execute(
+        delete(Figure).where(
+            Figure.brand_id == brand_id, Figure.starts_on.in_(list(starts)), Figure.whole_month.is_(whole_month)
+        ),
+        execution_options=_NO_SYNC,
+    )
+    rows = [
+        {
+            "brand_id": brand_id,
+            "name": name,
+            "whole_month": whole_month,
+            "starts_on": start,
+            "rows": _spell(found).decode(),
+        }
+        for start, figures in starts.items()
+        for name, found in figures.items()
+        if found
+    ]
+    insert_rows(session, Figure, rows)
+
+
+def vouch(
+    session: Session, brand_id: str, kind: str, starts: Collection[date], version: str, *, whole_month: bool
+) -> None:
+    """Say that the figures of these days or months stand."""
+    unvouch(session, brand_id, kind, starts, whole_month=whole_month)
+    rows = [
+        {"brand_id": brand_id, "kind": kind, "whole_month": whole_month, "starts_on": start, "version": version}
+        for start in sorted(starts)
+    ]
+    insert_rows(session, RolledDay, rows)
+
+
+def unvouch(session: Session, brand_id: str, kind: str, starts: Collection[date], *, whole_month: bool) -> None:
+    """Say that they do not stand any more."""
+    session.execute(
+        delete(RolledDay).where(
+            RolledDay.brand_id == brand_id,
+            RolledDay.kind == kind,
+            RolledDay.starts_on.in_(list(starts)),
+            RolledDay.whole_month.is_(whole_month),
+        ),
+        execution_options=_NO_SYNC,
+    )

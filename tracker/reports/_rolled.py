@@ -1,0 +1,150 @@
+"""What orders come to can be added up day by day, so days that are over are added up once and kept.
+
+An order is placed on one day, and whatever a report counts of it is counted there: the figures of a year are the sums
+of its months' and its days'. A figure says how it is asked of the orders themselves (`live`) and under which name its
+days are kept; days that are not kept, or changed since, are asked live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cache
+from hashlib import blake2b
+
+from sqlalchemy.orm import Session
+
+from tracker import plugins
+from tracker.domain.catalog import Channel
+from tracker.ledger import figures
+from tracker.ledger.database import is_postgresql
+from tracker.ledger.figures import Kept, Line, Span
+from tracker.reports._shape import PAYING, Scope, models
+
+Live = Callable[[Session, Scope], Iterable[Sequence[object]]]
+
+# Asking as many separate stretches of days costs more than asking a longer one at once.
+_STRETCHES = 8
+_TRIES = 3
+_REVISION = 1  # grows when a figure comes to mean something else under the same name
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """`keys` says how many of a line's cells name what it is of; the others are numbers that may be added up.
+
+    `by_model` says that it depends on the model. It is kept for all orders, and `by_channel` for each channel; under
+    other filters it is asked live.
+    """
+
+    name: str
+    keys: int
+    live: Live
+    by_model: bool = False
+    by_channel: bool = True
+
+    def named(self, scope: Scope) -> str | None:
+        """The name under which it is kept for the filters of `scope`; None where it is not."""
+        if scope.campaign_id or scope.partner_id or scope.network:
+            return None
+        if scope.channel and not self.by_channel:
+            return None
+        return " ".join((self.name, *([scope.model] if self.by_model else ()), scope.channel or "all"))
+
+
+_figures: dict[str, Figure] = {}
+
+
+def additive(name: str, keys: int, *, by_model: bool = False, by_channel: bool = True) -> Callable[[Live], Figure]:
+    """Make a figure of the function that asks for it, and have its days kept."""
+
+    def made(live: Live) -> Figure:
+        figure = Figure(name, keys, live, by_model, by_channel)
+        _figures[name] = figure
+        return figure
+
+    return made
+
+
+def registered() -> list[Figure]:
+    """Every figure whose days are kept, by name. Loads all reports."""
+    plugins.discover("tracker.reports")
+    return [_figures[name] for name in sorted(_figures)]
+
+
+def asked(session: Session, scope: Scope, figure: Figure) -> list[Line]:
+    """The figure's lines over the scope, each of its keys once; in no order."""
+    name = figure.named(scope)
+    if name is None:
+        return [tuple(line) for line in figure.live(session, scope)]
+    return summed(session, scope, name, figure.keys, lambda part: figure.live(session, part))
+
+
+def summed(
+    session: Session,
+    scope: Scope,
+    name: str,
+    keys: int,
+    live: Callable[[Scope], Iterable[Sequence[object]]],
+    *,
+    only: str | None = None,
+) -> list[Line]:
+    """Lines kept under `name`, and `live` ones for the other days of the scope, added up by their keys.
+
+    With `only`, kept lines begin with one cell more, and those in which it is another are left out.
+    """
+    span = Span(scope.start, scope.end)
+    found: list[Sequence[object]] = []
+    for _ in range(_TRIES):
+        state = figures.kept(session, scope.brand_id, figures.ORDERS, span, version())
+        kept = figures.lines(session, scope.brand_id, name, state)
+        found = list(kept) if only is None else [line[1:] for line in kept if line[0] == only]
+        found += [line for part in _stretches(scope, state) for line in live(part)]
+        if not _may_have_moved(session, state):
+            break
+        if state == figures.kept(session, scope.brand_id, figures.ORDERS, span, version()):
+            break
+    return figures.added_up(found, keys)
+
+
+def _may_have_moved(session: Session, state: Kept) -> bool:
+    """Whether an order could have gone from a kept day to one asked live between two questions."""
+    return bool(state.open) and bool(state.days or state.months) and is_postgresql(session)
+
+
+def _stretches(scope: Scope, state: Kept) -> Iterator[Scope]:
+    for span in stretches(state.open):
+        yield replace(scope, start=span.start, end=span.end)
+
+
+def stretches(days: Sequence[date]) -> list[Span]:
+    """Days in order as stretches without a gap."""
+    found: list[Span] = []
+    for day in days:
+        if found and found[-1].end + timedelta(days=1) == day:
+            found[-1] = Span(found[-1].start, day)
+        else:
+            found.append(Span(day, day))
+    return found
+
+
+def scopes(figure: Figure, brand_id: str, day: date) -> Iterator[Scope]:
+    """The scopes of a day for which the figure is kept."""
+    for channel in (None, *Channel) if figure.by_channel else (None,):
+        for model in (PAYING, *models()) if figure.by_model else (PAYING,):
+            yield Scope(brand_id, day, day, model, channel=channel)
+
+
+def whole(scope: Scope) -> Scope:
+    """The scope without its filters: for what no filter keeps a part of."""
+    return replace(scope, campaign_id=None, channel=None, partner_id=None, network=None)
+
+
+@cache
+def version() -> str:
+    """What names the set of figures: days rolled up for another set are not read."""
+    from tracker.reports import _rolling  # noqa: PLC0415  (it asks for the figures that ask for it)
+
+    names = (str(_REVISION), *_rolling.names())
+    return blake2b("\n".join(names).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,149 @@
+"""Rolling up: the days that are over are added up, and months of them, as `_rolled` reads them.
+
+A batch is one transaction that sees one moment. Nothing here is needed for a report to be right, only for it to be
+quick: what is not rolled up is asked of the orders.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Date, delete, func, insert, literal, select
+from sqlalchemy.orm import Session
+
+from tracker.ledger import figures
+from tracker.ledger.figures import CLICKS, CLICKS_VERSION, ORDERS, Line, Span, first_of, last_of
+from tracker.ledger.tables import Figure as FigureRow
+from tracker.ledger.tables import Link, LinkDayClicks, LinkHour, OrderRow
+from tracker.reports import _rolled, _rolled_parts
+from tracker.reports._shape import Scope, models, span, zone_of
+
+Found = dict[date, dict[str, list[Line]]]
+
+
+def names() -> list[str]:
+    """What names the figures that are kept."""
+    own = [f"{figure.name} {figure.keys} {figure.by_model}" for figure in _rolled.registered()]
+    return sorted([*own, *_rolled_parts.keys(), *models()])
+
+
+def roll_up(session: Session, brand_id: str, now: datetime, limit: int) -> int:
+    """Roll up some of the brand's days before today that are not rolled up yet, or changed since; how many.
+
+    At most `limit` of orders and as many of clicks, the latest first. For a transaction that writes and sees one
+    snapshot.
+    """
+    today = now.astimezone(zone_of(session, brand_id)).date()
+    figures.thin_out(session, brand_id, today)
+    return roll(session, brand_id, today, limit) + roll_clicks(session, brand_id, today, limit)
+
+
+def roll(session: Session, brand_id: str, today: date, limit: int) -> int:
+    """Roll up to `limit` neighbouring days of one month; how many."""
+    chosen = next_span(session, brand_id, today, limit)
+    if chosen is None:
+        return 0
+    days = chosen.days()
+    changes = figures.changes_of(session, brand_id, ORDERS, days)
+    found: Found = {day: {} for day in days}
+    for day, name, lines in _lines(session, brand_id, chosen):
+        found[day].setdefault(name, []).extend(lines)
+    figures.keep(session, brand_id, found, whole_month=False)
+    figures.settle(session, changes)
+    figures.vouch(session, brand_id, ORDERS, days, _rolled.version(), whole_month=False)
+    for month in sorted({first_of(day) for day in days}):
+        _roll_month(session, brand_id, month, today)
+    return len(days)
+
+
+def roll_clicks(session: Session, brand_id: str, today: date, limit: int) -> int:
+    """The same for the clicks of links: their hours by the day of the brand in which they begin."""
+    earliest = select(func.min(LinkHour.hour)).join(Link, Link.id == LinkHour.link_id).where(Link.brand_id == brand_id)
+    first = session.execute(earliest).scalar()
+    zone = zone_of(session, brand_id)
+    if first is None or first.astimezone(zone).date() >= today:
+        return 0
+    whole = Span(first.astimezone(zone).date(), today - timedelta(days=1))
+    days = figures.kept(session, brand_id, CLICKS, whole, CLICKS_VERSION).open[-limit:]
+    changes = figures.changes_of(session, brand_id, CLICKS, days)
+    for day in days:
+        _add_up_clicks(session, brand_id, day, zone)
+    figures.settle(session, changes)
+    figures.vouch(session, brand_id, CLICKS, days, CLICKS_VERSION, whole_month=False)
+    return len(days)
+
+
+def _add_up_clicks(session: Session, brand_id: str, day: date, zone: ZoneInfo) -> None:
+    start, end = span(Scope(brand_id, day, day), zone)
+    links = select(Link.id).where(Link.brand_id == brand_id)
+    gone = delete(LinkDayClicks).where(LinkDayClicks.day == day, LinkDayClicks.link_id.in_(links))
+    session.execute(gone, execution_options={"synchronize_session": False})
+    hours = (
+        select(LinkHour.link_id, literal(day, Date), func.sum(LinkHour.gross), func.sum(LinkHour.human))
+        .where(LinkHour.link_id.in_(links), LinkHour.hour >= start, LinkHour.hour < end)
+        .group_by(LinkHour.link_id)
+    )
+    session.execute(insert(LinkDayClicks).from_select(["link_id", "day", "gross", "human"], hours))
+
+
+def next_span(session: Session, brand_id: str, today: date, limit: int) -> Span | None:
+    """The latest days of one month that are to be rolled up."""
+    earliest = select(func.min(OrderRow.placed_day)).where(OrderRow.brand_id == brand_id)
+    first = session.execute(earliest).scalar()
+    if first is None or first >= today:
+        return None
+    whole = Span(first_of(first), today - timedelta(days=1))
+    open_days = open_of(session, brand_id, ORDERS, whole, _rolled.version())
+    if not open_days:
+        return None
+    last = _rolled.stretches(open_days)[-1]
+    start = max(last.start, first_of(last.end), last.end - timedelta(days=limit - 1))
+    return Span(start, last.end)
+
+
+def open_of(session: Session, brand_id: str, kind: str, whole: Span, version: str) -> list[date]:
+    """The days that are not rolled up, or changed since. A day within a month that stands is rolled up."""
+    state = figures.kept(session, brand_id, kind, whole, version)
+    return list(state.open)
+
+
+def _lines(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date, str, list[Line]]]:
+    yield from _rolled_parts.credits(session, brand_id, days)
+    yield from _rolled_parts.touches(session, brand_id, days)
+    for day in days.days():
+        for figure in _rolled.registered():
+            for scope in _rolled.scopes(figure, brand_id, day):
+                yield day, figure.named(scope) or "", [tuple(line) for line in figure.live(session, scope)]
+
+
+def _roll_month(session: Session, brand_id: str, month: date, today: date) -> None:
+    """Add up a month that is over and of which every day stands; of another one, nothing is kept."""
+    figures.unvouch(session, brand_id, ORDERS, [month], whole_month=True)
+    last = last_of(month)
+    if last >= today or open_of(session, brand_id, ORDERS, Span(month, last), _rolled.version()):
+        return
+    figures.keep(session, brand_id, {month: _added(session, brand_id, month, last)}, whole_month=True)
+    figures.vouch(session, brand_id, ORDERS, [month], _rolled.version(), whole_month=True)
+
+
+def _added(session: Session, brand_id: str, month: date, last: date) -> dict[str, list[Line]]:
+    query = select(FigureRow.name, FigureRow.rows).where(
+        FigureRow.brand_id == brand_id,
+        FigureRow.starts_on >= month,
+        FigureRow.starts_on <= last,
+        FigureRow.whole_month.is_(False),
+    )
+    found: dict[str, list[Sequence[Any]]] = defaultdict(list)
+    for name, rows in session.execute(query):
+        found[name] += figures.read(rows)
+    keys = _keys()
+    return {name: figures.added_up(lines, keys[name.partition(" ")[0]]) for name, lines in found.items()}
+
+
+def _keys() -> dict[str, int]:
+    """How many cells of a line are keys, by the first word of the name."""
+    return {figure.name: figure.keys for figure in _rolled.registered()} | _rolled_parts.keys()
