@@ -60,6 +60,10 @@ PAGES = (
     "/people",
     "/system",
     f"/campaigns/{Books('b' * 32)['spring']}/pacing",
+    "/schedules?report=partners",
+    "/shared-links?report=partners",
+    "/imports",
+    "/work",
 )
 MARCH = "?from=2026-03-01&to=2026-03-31"
 
