@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from apiflask import APIFlask
 from babel import dates
-from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -20,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker import catalog
-from tracker.catalog import Desk, disputes, documents, messages, partnerships, qr, statements
+from tracker.catalog import disputes, documents, messages, partnerships, qr, statements
 from tracker.catalog.disputes import NewDispute
 from tracker.catalog.messages import NewMessage
 from tracker.catalog.statements import Month
@@ -28,16 +26,13 @@ from tracker.domain.sales import SaleState
 from tracker.errors import BadInput, NotFound
 from tracker.ledger import partnership, talk
 from tracker.ledger.database import writing
-from tracker.ledger.tables import Brand, OrderRow, Partner
-from tracker.reports import _sales
-from tracker.reports._orders import receipt_for_partner
+from tracker.ledger.tables import Brand, Partner
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
+from tracker.web._seat import Seat, figures, month_asked, one_sale, promotion, sales_shown
 from tracker.wiring import Wiring
 
-_A_PAGE = 50
 _REFUSED = 422
-_SHOWN_DAYS = 92  # what the list of sales shows where no month is chosen
 
 STATES = {
     SaleState.PENDING: "On hold",
@@ -57,32 +52,6 @@ TABS = (
     ("portal.talk", "Messages"),
 )
 SENTENCES = (*STATES.values(), *KINDS.values(), *DISPUTES.values(), *(title for _endpoint, title in TABS))
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """Whose page this is: the partner, his brand, the brands he could turn to, and how much he has not read."""
-
-    desk: Desk
-    brand: Brand
-    partner: Partner
-    brands: tuple[tuple[str, str], ...]
-    unread: int
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone of the brand."""
-        return ZoneInfo(self.brand.time_zone)
-
-    @property
-    def today(self) -> date:
-        """The brand's day."""
-        return self.desk.now.astimezone(self.zone).date()
-
-    def to(self, endpoint: str, **values: str | None) -> str:
-        """The URL of another page of this seat."""
-        kept = {"brand": self.brand.id} if len(self.brands) > 1 else {}
-        return url_for(endpoint, **cast("dict[str, Any]", {**kept, **values}))
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
@@ -108,14 +77,14 @@ def _add_home(blueprint: Blueprint, wiring: Wiring) -> None:
     def home() -> ResponseReturnValue:
         with wiring.sessions() as session:
             seat = _seat(session, wiring)
-            return render_template("portal/home.html", seat=seat, **_figures(session, seat))
+            return render_template("portal/home.html", seat=seat, **figures(session, seat))
 
 
 def _add_links(blueprint: Blueprint, wiring: Wiring) -> None:
     def page(refused: Problems) -> ResponseReturnValue:
         with wiring.sessions() as session:
             seat = _seat(session, wiring)
-            found = _promotion(seat)
+            found = promotion(seat)
         typed = _forms.typed() if refused else {}
         text = render_template("portal/links.html", seat=seat, refused=refused, typed=typed, **found)
         return Response(text, status=_REFUSED if refused else 200)
@@ -144,7 +113,7 @@ def _add_sales(blueprint: Blueprint, wiring: Wiring) -> None:
     def page(order_id: str, refused: Problems) -> ResponseReturnValue:
         with wiring.sessions() as session:
             seat = _seat(session, wiring)
-            found = _sale(session, seat, order_id)
+            found = one_sale(session, seat, order_id)
         typed = _forms.typed() if refused else {}
         text = render_template("portal/sale.html", seat=seat, refused=refused, typed=typed, **found)
         return Response(text, status=_REFUSED if refused else 200)
@@ -153,7 +122,7 @@ def _add_sales(blueprint: Blueprint, wiring: Wiring) -> None:
     def sales() -> ResponseReturnValue:
         with wiring.sessions() as session:
             seat = _seat(session, wiring)
-            return render_template("portal/sales.html", seat=seat, **_sales_shown(session, seat))
+            return render_template("portal/sales.html", seat=seat, **sales_shown(session, seat))
 
     @blueprint.get("/partner/sales/<order_id>")
     def sale(order_id: str) -> ResponseReturnValue:
@@ -170,7 +139,7 @@ def _add_money(blueprint: Blueprint, wiring: Wiring) -> None:
     def money() -> ResponseReturnValue:
         with wiring.sessions() as session:
             seat = _seat(session, wiring)
-            month = _month() or statements.this_month(seat.desk)
+            month = month_asked() or statements.this_month(seat.desk)
             return render_template(
                 "portal/money.html",
                 seat=seat,
@@ -247,87 +216,6 @@ def _read(wiring: Wiring, ask: Callable[[Seat], Any]) -> Any:
 
 def _account() -> str:
     return cast("str", g.person.id)
-
-
-# --- what a page asks -------------------------------------------------------------------------------------------------
-
-
-def _figures(session: Session, seat: Seat) -> dict[str, object]:
-    """What the first page shows: clicks, sales and money, as the ledger has them now."""
-    days = [seat.today - timedelta(days=days - 1) for days in (1, 7, 30)]
-    moments = [datetime(day.year, day.month, day.day, tzinfo=seat.zone) for day in days]
-    latest, _more = _sales.sales(session, seat.brand.id, seat.partner.id, (days[2], seat.today), limit=5)
-    return {
-        "clicks": partnership.clicks_since(session, seat.partner.id, moments),
-        "sold": partnership.sold_since(session, seat.brand.id, seat.partner.id, days[2]),
-        "owed": partnership.money(session, seat.brand.id, seat.partner.id),
-        "latest": latest,
-        "links": sum(one.live for one in partnerships.own_links(seat.desk, seat.partner.id)),
-        "disputes": [one for one in disputes.every(seat.desk, seat.partner.id) if one.state == "open"],
-    }
-
-
-def _promotion(seat: Seat) -> dict[str, object]:
-    """What the partner publishes, and under which conditions."""
-    desk, partner_id = seat.desk, seat.partner.id
-    return {
-        "links": partnerships.own_links(desk, partner_id),
-        "codes": partnerships.own_codes(desk, partner_id),
-        "campaigns": partnerships.campaigns(desk, partner_id),
-        "agreements": partnerships.agreements(desk, partner_id),
-        "papers": documents.every(desk, partner_id),
-    }
-
-
-def _sales_shown(session: Session, seat: Seat) -> dict[str, object]:
-    month, state, offset = _month(), _state(), max(request.args.get("after", 0, int), 0)
-    days = (month.first, month.next.first - timedelta(days=1)) if month else _lately(seat)
-    found, more = _sales.sales(session, seat.brand.id, seat.partner.id, days, state=state, offset=offset, limit=_A_PAGE)
-    return {
-        "sales": found,
-        "further": offset + _A_PAGE if more else None,
-        "month": month,
-        "months": _months(seat),
-        "state": state,
-        "disputed": {one.order: one for one in disputes.every(seat.desk, seat.partner.id)},
-    }
-
-
-def _lately(seat: Seat) -> tuple[date, date]:
-    return seat.today - timedelta(days=_SHOWN_DAYS), seat.today
-
-
-def _months(seat: Seat) -> list[Month]:
-    """The last two years, no further back than the partner goes."""
-    born = seat.partner.created_at.astimezone(seat.zone)
-    found = [statements.this_month(seat.desk)]
-    while len(found) < 24 and (found[-1].year, found[-1].number) > (born.year, born.month):
-        found.append(found[-1].before)
-    return found
-
-
-def _sale(session: Session, seat: Seat, order_id: str) -> dict[str, object]:
-    """One order as the partner may see it. Raises NotFound for one that he had no hand in."""
-    told = receipt_for_partner(session, seat.brand.id, order_id, seat.partner.id)
-    day = session.execute(select(OrderRow.placed_day).where(OrderRow.id == order_id)).scalar()
-    sale = _sales.one(session, seat.brand.id, seat.partner.id, order_id, day) if day else None
-    if sale is None:
-        raise NotFound("no such order of the partner")
-    dispute = disputes.of_order(seat.desk, seat.partner.id, order_id)
-    said = messages.thread(seat.desk, seat.partner.id, dispute.id) if dispute else []
-    return {"sale": sale, "told": told, "receipt": told["receipt"], "dispute": dispute, "said": said}
-
-
-def _month() -> Month | None:
-    asked = request.args.get("month")
-    return statements.month_of(asked) if asked else None
-
-
-def _state() -> SaleState | None:
-    asked = request.args.get("state") or None
-    if asked is not None and asked not in list(SaleState):
-        raise BadInput("state", f"want one of {', '.join(SaleState)}")
-    return SaleState(asked) if asked else None
 
 
 # --- what a form does -------------------------------------------------------------------------------------------------
