@@ -32,7 +32,7 @@ from tracker.domain.ids import is_id, new_id
 from tracker.domain.landing import check_landing, is_allowed
 from tracker.domain.orders import NET_FORMULA, NetFormula
 from tracker.errors import BadInput, Conflict, NotFound
-from tracker.ledger import catalog
+from tracker.ledger import catalog, figures
 from tracker.ledger.links import bump_links_version
 from tracker.ledger.rules import ensure_rule_set
 from tracker.ledger.tables import Brand, TrackingHost
@@ -141,6 +141,8 @@ def edit(desk: Desk, change: BrandChange) -> BrandView:
         _check_stranded(session, brand.id, given["landing_domains"])
     domains = given.get("landing_domains", brand.landing_domains)
     given["fallback_url"] = _checked_fallback(given.get("fallback_url", brand.fallback_url), domains)
+    if given.get("time_zone", brand.time_zone) != brand.time_zone:
+        figures.forget(session, brand.id)  # the clicks' days begin at other hours
     catalog.change(session, brand, given)
     bump_links_version(session)
     return view(session, brand)

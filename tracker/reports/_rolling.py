@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, delete, func, insert, literal, select
+from sqlalchemy import Date, Select, delete, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from tracker.ledger import figures
@@ -114,10 +114,15 @@ def open_of(session: Session, brand_id: str, kind: str, whole: Span, version: st
 def _lines(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date, str, list[Line]]]:
     yield from _rolled_parts.credits(session, brand_id, days)
     yield from _rolled_parts.touches(session, brand_id, days)
-    for day in days.days():
+    for day in session.execute(_days_with_orders(brand_id, days)).scalars():
         for figure in _rolled.registered():
             for scope in _rolled.scopes(figure, brand_id, day):
                 yield day, figure.named(scope) or "", [tuple(line) for line in figure.live(session, scope)]
+
+
+def _days_with_orders(brand_id: str, days: Span) -> Select[date]:
+    placed = OrderRow.placed_day
+    return select(placed).where(OrderRow.brand_id == brand_id, placed >= days.start, placed <= days.end).distinct()
 
 
 def _roll_month(session: Session, brand_id: str, month: date, today: date) -> None:
