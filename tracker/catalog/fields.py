@@ -168,7 +168,7 @@ Email = Annotated[str, StringConstraints(max_length=320), AfterValidator(_email)
 
 def _code(text: str) -> str:
     if not codes.normal(text) or len(codes.normal(text)) > codes.LONGEST:
-        raise ValueError(f"want a code of 1 to {codes.LONGEST} visible characters")
+        raise ValueError(say("want a code of 1 to %(longest)s visible characters", longest=codes.LONGEST))
     return _printable(text)
 
 
@@ -216,7 +216,7 @@ def _time_zone(text: str) -> str:
         return found
     like = sorted(name for name in known.values() if text and name.casefold().endswith(f"/{text.casefold()}"))
     hint = f"did you mean {like[0]}?" if like else "want a name such as Europe/Paris"
-    raise ValueError(f"unknown time zone {text[:64]!r}: {hint}")
+    raise ValueError(say("unknown time zone %(text)s: %(hint)s", text=repr(text[:64]), hint=hint))
 
 
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
@@ -341,7 +341,7 @@ def _target(value: object) -> object:
     except ValueError:
         raise ValueError("want a return such as 5 or 5:1") from None
     if not 0 < target <= MOST_RETURN:
-        raise ValueError(f"want a return above 0 and up to {MOST_RETURN}")
+        raise ValueError(say("want a return above 0 and up to %(most_return)s", most_return=MOST_RETURN))
     return str(target)
 
 

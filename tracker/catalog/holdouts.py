@@ -16,7 +16,7 @@ from tracker.catalog import Desk
 from tracker.catalog.fields import CampaignReference, Input, ListQuery, Name, Output, Page, lower
 from tracker.domain import experiments, regions
 from tracker.domain.ids import new_id
-from tracker.errors import BadInput
+from tracker.errors import BadInput, say
 from tracker.ledger import catalog
 from tracker.ledger.tables import Campaign, Holdout
 
@@ -106,7 +106,9 @@ def named(desk: Desk, text: str) -> str:
 def days_between(first: date, last: date) -> list[str]:
     """The days from the first to the last, both included. Raises BadInput for none and for too many."""
     if not 0 <= (last - first).days < LONGEST:
-        raise BadInput("ends_on", f"want a last day that comes after the first, within {LONGEST} days")
+        raise BadInput(
+            "ends_on", say("want a last day that comes after the first, within %(longest)s days", longest=LONGEST)
+        )
     return [(first + timedelta(days=day)).isoformat() for day in range((last - first).days + 1)]
 
 

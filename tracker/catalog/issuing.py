@@ -24,7 +24,7 @@ from tracker.catalog.fields import Output, problems
 from tracker.catalog.links import LinkView, NewLink
 from tracker.domain.codes import normal
 from tracker.domain.spreadsheets import formula_safe, unquoted
-from tracker.errors import BadInput, Conflict, NotFound
+from tracker.errors import BadInput, Conflict, NotFound, say
 from tracker.ledger import catalog
 from tracker.ledger.tables import Link
 
@@ -88,9 +88,18 @@ def read(content: bytes) -> list[Line]:
         _check(names)
         lines = [Line(reader.line_num, _values(names, cells)) for cells in reader if any(map(str.strip, cells))]
     except csv.Error as error:
-        raise BadInput("file", f"line {reader.line_num} is no CSV: {error}") from None
+        raise BadInput(
+            "file", say("line %(line_num)s is no CSV: %(error)s", line_num=reader.line_num, error=error)
+        ) from None
     if len(lines) > LARGEST:
-        raise BadInput("file", f"{len(lines)} rows, and at most {LARGEST} are read at once: split the file")
+        raise BadInput(
+            "file",
+            say(
+                "%(lines)s rows, and at most %(largest)s are read at once: split the file",
+                lines=len(lines),
+                largest=LARGEST,
+            ),
+        )
     return lines
 
 
@@ -132,10 +141,17 @@ def _check(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in (*COLUMNS, *_TOLD)]
     if unknown or "partner" not in names or not {"url", "code"} & set(names):
         odd = f"no column is called {unknown[0]!r}: " if unknown else ""
-        raise BadInput("file", f"{odd}want a header with partner and url or code; there are {', '.join(COLUMNS)}")
+        raise BadInput(
+            "file",
+            say(
+                "%(odd)swant a header with partner and url or code; there are %(columns)s",
+                odd=odd,
+                columns=", ".join(COLUMNS),
+            ),
+        )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise BadInput("file", f"two columns are called {twice!r}")
+        raise BadInput("file", say("two columns are called %(twice)s", twice=repr(twice)))
 
 
 def _values(names: Sequence[str], cells: Sequence[str]) -> _Values:
@@ -227,9 +243,17 @@ def _link(desk: Desk, wanted: NewLink) -> tuple[LinkView, bool]:
         return links.add(desk, wanted), True
     other = _differs(_wanted_link(desk, wanted), at_slug)
     if other:
-        raise Conflict(f"{at_slug.url} is a link already, with another {other}: choose another slug, or edit it")
+        raise Conflict(
+            say(
+                "%(url)s is a link already, with another %(other)s: choose another slug, or edit it",
+                url=at_slug.url,
+                other=other,
+            )
+        )
     if not _works(desk, at_slug):
-        raise Conflict(f"{at_slug.url} is a link already, and has ended: enable it, or choose another slug")
+        raise Conflict(
+            say("%(url)s is a link already, and has ended: enable it, or choose another slug", url=at_slug.url)
+        )
     return at_slug, False
 
 
@@ -279,10 +303,21 @@ def _code(desk: Desk, wanted: NewCode) -> tuple[CodeView, bool]:
     view = codes.one(desk, known.id)
     owner = next((one for one in view.owners if _owns(one, desk.now)), None)
     if owner is None or owner.partner != wanted.partner:
-        raise Conflict(f"the brand has the code {view.code} already, of another partner: give it to this one instead")
+        raise Conflict(
+            say(
+                "the brand has the code %(code)s already, of another partner: give it to this one instead",
+                code=view.code,
+            )
+        )
     other = _differs(_whose(desk, wanted), owner)
     if other:
-        raise Conflict(f"the partner has the code {view.code} already, with another {other}: give it anew instead")
+        raise Conflict(
+            say(
+                "the partner has the code %(code)s already, with another %(other)s: give it anew instead",
+                code=view.code,
+                other=other,
+            )
+        )
     return view, False
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from tracker.catalog import Desk
 from tracker.catalog.fields import Input, Name, Output
 from tracker.domain.ids import is_id, new_id
-from tracker.errors import BadInput, NotFound
+from tracker.errors import BadInput, NotFound, say
 from tracker.ledger import catalog, keys
 from tracker.ledger.tables import ApiKey
 
@@ -78,9 +78,16 @@ def _named(desk: Desk, text: str) -> str:
         return wanted
     found = [row.id for row in _rows(desk) if row.name == wanted or wanted.startswith(row.prefix)]
     if not found:
-        raise NotFound(f"no key is called {keys.shown(wanted) if wanted.startswith(keys.PREFIX) else wanted}")
+        raise NotFound(
+            say("no key is called %(value)s", value=keys.shown(wanted) if wanted.startswith(keys.PREFIX) else wanted)
+        )
     if len(found) > 1:
-        raise BadInput("key", f"several keys are called {wanted}, say which by id: {', '.join(found)}")
+        raise BadInput(
+            "key",
+            say(
+                "several keys are called %(wanted)s, say which by id: %(found)s", wanted=wanted, found=", ".join(found)
+            ),
+        )
     return found[0]
 
 

@@ -30,7 +30,7 @@ from tracker.catalog.fields import (
 from tracker.domain.catalog import Channel
 from tracker.domain.ids import new_id, new_slug
 from tracker.domain.landing import check_landing
-from tracker.errors import BadInput, Conflict
+from tracker.errors import BadInput, Conflict, say
 from tracker.ledger import catalog
 from tracker.ledger.due import mark_due_for_link
 from tracker.ledger.links import bump_links_version, links_called
@@ -182,7 +182,7 @@ def _insert(desk: Desk, slug: str | None, values: dict[str, object]) -> str:
         link_id = new_id()
         if catalog.insert_new(desk.session, Link, id=link_id, slug=slug or new_slug(), **values):
             return link_id
-    raise Conflict(f"{values['host']} has a link {slug} already: choose another slug")
+    raise Conflict(say("%(values)s has a link %(slug)s already: choose another slug", values=values["host"], slug=slug))
 
 
 def host_of(desk: Desk, wanted: str | None = None) -> str:
@@ -194,7 +194,14 @@ def host_of(desk: Desk, wanted: str | None = None) -> str:
     if wanted is None:
         return next((host for host in hosts if not is_loopback(host)), hosts[0])
     if wanted not in hosts:
-        raise BadInput("host", f"{wanted} is not a tracking host of this brand; it has {', '.join(hosts)}")
+        raise BadInput(
+            "host",
+            say(
+                "%(wanted)s is not a tracking host of this brand; it has %(hosts)s",
+                wanted=wanted,
+                hosts=", ".join(hosts),
+            ),
+        )
     return wanted
 
 
@@ -205,7 +212,7 @@ def _check_published(desk: Desk, host: str, slug: str | None) -> None:
     address = short_url(host, slug, desk.public_url)
     for other in links_called(desk.session, [slug]):
         if other.host != host and short_url(other.host, slug, desk.public_url) == address:
-            raise Conflict(f"{address} is a link already: choose another slug")
+            raise Conflict(say("%(address)s is a link already: choose another slug", address=address))
 
 
 def landing_of(desk: Desk, url: str) -> str:
@@ -215,7 +222,9 @@ def landing_of(desk: Desk, url: str) -> str:
         return check_landing(url, domains)
     except ValueError as error:
         allowed = ", ".join(domains) or "none yet"
-        raise BadInput("landing_url", f"{error} (the brand's landing domains: {allowed})") from None
+        raise BadInput(
+            "landing_url", say("%(error)s (the brand's landing domains: %(allowed)s)", error=error, allowed=allowed)
+        ) from None
 
 
 def _campaign(desk: Desk, campaign_id: str | None) -> str | None:

@@ -25,6 +25,7 @@ from tracker.catalog.fields import (
 )
 from tracker.domain.catalog import Channel, PartnerKind, default_channel
 from tracker.domain.ids import new_id
+from tracker.errors import say
 from tracker.ledger import catalog
 from tracker.ledger.due import mark_due_for_partner
 from tracker.ledger.links import bump_links_version
@@ -35,7 +36,7 @@ MOST_TAGS = 20
 
 def _tags(given: list[str]) -> list[str]:
     if len(given) > MOST_TAGS:
-        raise ValueError(f"want up to {MOST_TAGS} tags")
+        raise ValueError(say("want up to %(most_tags)s tags", most_tags=MOST_TAGS))
     return list(dict.fromkeys(given))
 
 

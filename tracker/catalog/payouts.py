@@ -22,7 +22,7 @@ from tracker.catalog.fields import (
     moment,
 )
 from tracker.domain.money import decimal_string
-from tracker.errors import BadInput, Conflict
+from tracker.errors import BadInput, Conflict, say
 from tracker.ledger import catalog
 from tracker.ledger import payouts as ledger
 from tracker.ledger.payouts import Open
@@ -81,8 +81,12 @@ def add(desk: Desk, wanted: NewPayout) -> PayoutView:
     what = _chosen(ledger.open_amounts(desk.session, desk.brand_id, partner.id, until), wanted.currency)
     if what.amount <= 0:
         raise Conflict(
-            f"nothing to pay: what is approved comes to {decimal_string(what.amount, what.currency)} {what.currency}"
-            " after what was taken back; it is carried over to the next payout"
+            say(
+                "nothing to pay: what is approved comes to %(amount)s %(currency)s after what was taken back; "
+                "it is carried over to the next payout",
+                amount=decimal_string(what.amount, what.currency),
+                currency=what.currency,
+            )
         )
     payout = ledger.make(desk.session, desk.brand_id, partner.id, what, reference=wanted.reference, now=desk.now)
     return _view(payout, len(what.commission_ids))
@@ -128,7 +132,7 @@ def _chosen(amounts: Sequence[Open], currency: str | None) -> Open:
         raise Conflict("nothing to pay: no commission of the partner is approved and unpaid")
     if currency is None and len(amounts) > 1:
         known = ", ".join(one.currency for one in amounts)
-        raise BadInput("currency", f"something is to be paid in {known}: say which, one payout each")
+        raise BadInput("currency", say("something is to be paid in %(known)s: say which, one payout each", known=known))
     return next(one for one in amounts if currency in (None, one.currency))
 
 

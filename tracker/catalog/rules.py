@@ -29,7 +29,7 @@ from tracker.domain.rules import (
     SeveralCodes,
     UnearnedCode,
 )
-from tracker.errors import BadInput, Conflict, NotFound
+from tracker.errors import BadInput, Conflict, NotFound, say
 from tracker.ledger import catalog, rules_due
 from tracker.ledger import rules as ledger
 from tracker.ledger.tables import RuleSet
@@ -41,7 +41,13 @@ Days = Annotated[int, Field(ge=1, le=LONGEST_WINDOW.days)]
 def _windows(given: Mapping[str, int | None]) -> dict[str, int | None]:
     named = {name.strip().lower().replace(".", ":"): days for name, days in given.items()}
     if unknown := sorted(named.keys() - set(rule_words.WINDOWS)):
-        raise ValueError(f"there is no window {unknown[0][:40]}: want {', '.join(rule_words.WINDOWS)}")
+        raise ValueError(
+            say(
+                "there is no window %(unknown)s: want %(windows)s",
+                unknown=unknown[0][:40],
+                windows=", ".join(rule_words.WINDOWS),
+            )
+        )
     if "click" in named and named["click"] is None:
         raise ValueError("the window click holds where no channel has one, and cannot go")
     return named
@@ -50,7 +56,7 @@ def _windows(given: Mapping[str, int | None]) -> dict[str, int | None]:
 def _paying(name: str) -> str:
     able = sorted(name for name, model in discover("tracker.attribution").items() if model.MAY_PAY)
     if name not in able:
-        raise ValueError(f"want a model that may pay: {', '.join(able)}")
+        raise ValueError(say("want a model that may pay: %(able)s", able=", ".join(able)))
     return name
 
 
@@ -195,7 +201,10 @@ def _check_windows(rules: Rules) -> None:
         raise BadInput("windows", "the window click holds where no channel has one, and cannot go")
     known = (*rule_words.WINDOWS, *rule_words.NARROW_WINDOWS)
     if unknown := sorted(rules.windows.keys() - set(known)):
-        raise BadInput("windows", f"there is no window {unknown[0][:40]}: want {', '.join(known)}")
+        raise BadInput(
+            "windows",
+            say("there is no window %(unknown)s: want %(known)s", unknown=unknown[0][:40], known=", ".join(known)),
+        )
 
 
 def _check_models(rules: Rules) -> None:
@@ -204,10 +213,20 @@ def _check_models(rules: Rules) -> None:
     _check_paying(rules.paying_model)
     for name, own in rules.models.items():
         if name not in models:
-            raise BadInput("models", f"there is no model {name[:40]}: want {', '.join(models)}")
+            raise BadInput(
+                "models", say("there is no model %(name)s: want %(models)s", name=name[:40], models=", ".join(models))
+            )
         if unknown := sorted(own.keys() - models[name].SETTINGS.keys()):
             known = ", ".join(models[name].SETTINGS) or "none at all"
-            raise BadInput("models", f"{name} has no setting {unknown[0][:40]}: it has {known}")
+            raise BadInput(
+                "models",
+                say(
+                    "%(name)s has no setting %(unknown)s: it has %(known)s",
+                    name=name,
+                    unknown=unknown[0][:40],
+                    known=known,
+                ),
+            )
         try:
             _try(models[name], rules)
         except (ValueError, ArithmeticError) as error:
@@ -218,7 +237,7 @@ def _check_paying(name: str, before: str = "", setting: str = "paying_model") ->
     try:
         _paying(name)
     except ValueError as error:
-        raise BadInput(setting, f"{before}{error}") from None
+        raise BadInput(setting, say("%(before)s%(error)s", before=before, error=error)) from None
 
 
 def _try(model: Model, rules: Rules) -> None:

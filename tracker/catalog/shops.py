@@ -13,7 +13,7 @@ from tracker.catalog import Desk
 from tracker.catalog.fields import Input, ListQuery, Name, Output, Page, omitted
 from tracker.domain.deliveries import Platform
 from tracker.domain.ids import new_id, new_token
-from tracker.errors import BadInput, Conflict, NotFound
+from tracker.errors import BadInput, Conflict, NotFound, say
 from tracker.ledger import catalog
 from tracker.ledger.tables import Shop, ShopSecret
 from tracker.sealing import seal
@@ -26,7 +26,7 @@ def platforms() -> dict[str, Platform]:
 
 def _platform(text: str) -> str:
     if text not in platforms():
-        raise ValueError(f"want one of {', '.join(platforms())}")
+        raise ValueError(say("want one of %(choices)s", choices=", ".join(platforms())))
     return text
 
 
@@ -141,7 +141,10 @@ def remove_secret(desk: Desk, shop_id: str, secret_id: str) -> ShopView:
     if not found:
         raise NotFound("no such secret")
     if len(found) > 1:
-        raise BadInput("secret", f"several end like this, say which by id: {', '.join(one.id for one in found)}")
+        raise BadInput(
+            "secret",
+            say("several end like this, say which by id: %(found)s", found=", ".join(one.id for one in found)),
+        )
     if len(secrets) == 1:
         raise Conflict("this is the shop's only secret: add the new one first, or disable the shop")
     catalog.change(desk.session, found[0], {"removed_at": desk.now})

@@ -27,7 +27,7 @@ from tracker.catalog.fields import (
 )
 from tracker.domain.engagement import COUNTERS, Counters, falls
 from tracker.domain.ids import new_id
-from tracker.errors import BadInput, Conflict, NotFound
+from tracker.errors import BadInput, Conflict, NotFound, say
 from tracker.ledger import bulk, catalog
 from tracker.ledger import snapshots as ledger
 from tracker.ledger.tables import Placement, Snapshot
@@ -219,9 +219,12 @@ class _Places:
             return text
         found = self._at.get(_plain(text), [])
         if not found:
-            raise NotFound(f"placement: none has the id or web address {text}")
+            raise NotFound(say("placement: none has the id or web address %(text)s", text=text))
         if len(found) > 1:
-            raise BadInput("placement", f"several have this web address, say which by id: {', '.join(sorted(found))}")
+            raise BadInput(
+                "placement",
+                say("several have this web address, say which by id: %(found)s", found=", ".join(sorted(found))),
+            )
         return found[0]
 
 

@@ -10,6 +10,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
+from tracker.errors import say
+
 # Nine decimals are written back as a fraction whose denominator has ten digits.
 _SHARE = re.compile(r"[0-9]{1,9}(?:/[1-9][0-9]{0,9}|\.[0-9]{1,9})?")
 
@@ -25,7 +27,9 @@ class Form:
 def read_all(forms: Mapping[str, Form], settings: Mapping[str, Any], within: str = "") -> dict[str, Any]:
     """The values of the settings that are said, by name. Raises ValueError, for an unknown one too."""
     if unknown := settings.keys() - forms.keys():
-        raise ValueError(f"{within}unknown settings: {', '.join(sorted(unknown))}")
+        raise ValueError(
+            say("%(within)sunknown settings: %(unknown)s", within=within, unknown=", ".join(sorted(unknown)))
+        )
     return {name: forms[name].read(f"{within}{name}", value) for name, value in settings.items()}
 
 
@@ -34,7 +38,7 @@ def one_of(words: type[StrEnum]) -> Form:
 
     def read(name: str, value: Any) -> StrEnum:
         if not isinstance(value, str) or value not in set(words):
-            raise ValueError(f"{name}: want {', '.join(words)}")
+            raise ValueError(say("%(name)s: want %(words)s", name=name, words=", ".join(words)))
         return words(value)
 
     return Form(read, str)
@@ -59,7 +63,9 @@ def ranking(words: type[StrEnum]) -> Form:
         ranks = [rank if isinstance(rank, list | tuple) else [rank] for rank in _list(name, value)]
         given = [[word.read(name, each) for each in rank] for rank in ranks]
         if sorted(each for rank in given for each in rank) != sorted(words) or not all(given):
-            raise ValueError(f"{name}: want each of {', '.join(words)} once, the strongest first")
+            raise ValueError(
+                say("%(name)s: want each of %(words)s once, the strongest first", name=name, words=", ".join(words))
+            )
         return tuple(tuple(each for each in words if each in rank) for rank in given)
 
     return Form(read, lambda value: [[str(each) for each in rank] for rank in value])
@@ -71,7 +77,14 @@ def seconds(most: timedelta, least: int = 0) -> Form:
     def read(name: str, value: Any) -> timedelta:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most.total_seconds():
             start = "a second" if least else "0 seconds"
-            raise ValueError(f"{name}: want a whole number of seconds, from {start} to {most.days} days")
+            raise ValueError(
+                say(
+                    "%(name)s: want a whole number of seconds, from %(start)s to %(days)s days",
+                    name=name,
+                    start=start,
+                    days=most.days,
+                )
+            )
         return timedelta(seconds=value)
 
     return Form(read, lambda value: int(value.total_seconds()))
@@ -86,9 +99,16 @@ def by_word(form: Form, *, each_is: str = "", of: Iterable[str] = (), named: Cal
 
     def read(name: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise ValueError(f"{name}: want names with a value each")
+            raise ValueError(say("%(name)s: want names with a value each", name=name))
         if unknown := sorted(value.keys() - set(closed)) if closed else []:
-            raise ValueError(f"{name}: there is no {unknown[0][:60]}: want {', '.join(closed)}")
+            raise ValueError(
+                say(
+                    "%(name)s: there is no %(unknown)s: want %(closed)s",
+                    name=name,
+                    unknown=unknown[0][:60],
+                    closed=", ".join(closed),
+                )
+            )
         return {named(word): form.read(f"{each_is or name} {word}", each) for word, each in value.items()}
 
     return Form(read, lambda value: {word: form.write(each) for word, each in value.items()})
@@ -99,7 +119,9 @@ def some_of(forms: Mapping[str, Form]) -> Form:
 
     def read(name: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise ValueError(f"{name}: want settings, some of {', '.join(sorted(forms))}")
+            raise ValueError(
+                say("%(name)s: want settings, some of %(forms)s", name=name, forms=", ".join(sorted(forms)))
+            )
         return read_all(forms, value, within=f"{name}: ")
 
     return Form(read, lambda value: {name: forms[name].write(each) for name, each in value.items()})
@@ -107,13 +129,13 @@ def some_of(forms: Mapping[str, Form]) -> Form:
 
 def _list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, list | tuple):
-        raise ValueError(f"{name}: want a list")
+        raise ValueError(say("%(name)s: want a list", name=name))
     return list(value)
 
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{name}: want a text")
+        raise ValueError(say("%(name)s: want a text", name=name))
     return value
 
 
@@ -123,17 +145,17 @@ def _texts(name: str, value: Any) -> tuple[str, ...]:
 
 def _yes_or_no(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"{name}: want true or false")
+        raise ValueError(say("%(name)s: want true or false", name=name))
     return value
 
 
 def _share(name: str, value: Any) -> Fraction:
     """An exact fraction: floats are refused by type."""
     if not isinstance(value, str) or not _SHARE.fullmatch(value):
-        raise ValueError(f'{name}: want a share such as "1/2" or "0.5"')
+        raise ValueError(say('%(name)s: want a share such as "1/2" or "0.5"', name=name))
     share = Fraction(value)
     if share > 1:
-        raise ValueError(f"{name}: want a share from 0 to 1")
+        raise ValueError(say("%(name)s: want a share from 0 to 1", name=name))
     return share
 
 

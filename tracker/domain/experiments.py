@@ -14,6 +14,8 @@ from fractions import Fraction
 from itertools import combinations
 from math import comb, inf
 
+from tracker.errors import say
+
 CONFIDENCE = Fraction(95, 100)
 DRAWS = 2000  # of the possible draws, where there are more
 LEAST_DRAWS = 40  # possible draws below which no interval of CONFIDENCE exists
@@ -43,7 +45,7 @@ def compared(running: Sequence[float], held_out: Sequence[float], *, seed: int) 
     """
     number = len(running)
     if not running or not held_out or possible_draws(number, len(held_out)) < LEAST_DRAWS:
-        raise ValueError(f"too few units: fewer than {LEAST_DRAWS} draws were possible")
+        raise ValueError(say("too few units: fewer than %(least_draws)s draws were possible", least_draws=LEAST_DRAWS))
     values = [*running, *held_out]
     whole = sum(values)
     effect = _difference(values, whole, range(number))

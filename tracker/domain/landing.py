@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote_plus
 
+from tracker.errors import say
+
 LONGEST_URL = 2000
 
 # Letters, digits and inner hyphens; the last label begins with a letter, for browsers read `1.2.3.0x4` as an address.
@@ -27,7 +29,7 @@ _SAFE = "%!$&()*+,-./:;=?@[]_~#"
 def check_landing(url: str, allowed_domains: Iterable[str]) -> str:
     """The canonical ASCII form of a landing URL. Raises ValueError, which says what to do."""
     if len(url) > LONGEST_URL:
-        raise ValueError(f"a landing URL has at most {LONGEST_URL} characters")
+        raise ValueError(say("a landing URL has at most %(longest_url)s characters", longest_url=LONGEST_URL))
     if not url.isprintable() or " " in url or "\\" in url:
         raise ValueError("a landing URL holds no spaces, line breaks, invisible characters or backslashes")
     match = _URL.fullmatch(url)
@@ -36,7 +38,9 @@ def check_landing(url: str, allowed_domains: Iterable[str]) -> str:
     authority, path, query, fragment = match.groups(default="")
     host = _check_authority(authority)
     if not _is_on(host, allowed_domains):
-        raise ValueError(f"{host} is not on a domain this brand allows; add its domain to the brand first")
+        raise ValueError(
+            say("%(host)s is not on a domain this brand allows; add its domain to the brand first", host=host)
+        )
     _check_path(path)
     if _ENCODED_CONTROL.search(url):
         raise ValueError("a landing URL holds no encoded control characters")

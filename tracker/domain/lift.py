@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
+from tracker.errors import say
+
 WEEK = 7
 LEAST_WEEKS = 4  # known days before, for every weekday that is compared
 LEAST_TOTAL = 20  # orders among the known days before
@@ -58,7 +60,7 @@ def around(before: Sequence[float | None], after: Sequence[float], *, seed: int)
         raise ValueError("want whole weeks before, and at least a day after")
     weekdays = [_same_weekday(before, place) for place in range(WEEK)]
     if min(len(values) for values in weekdays[: len(after)]) < LEAST_WEEKS:
-        raise ValueError(f"want at least {LEAST_WEEKS} of each weekday before")
+        raise ValueError(say("want at least %(least_weeks)s of each weekday before", least_weeks=LEAST_WEEKS))
     usual = [sum(values) / len(values) if values else 0.0 for values in weekdays]
     expected = sum(usual[day % WEEK] for day in range(len(after)))
     errors = _errors(_strays(_residuals(before, weekdays, usual), usual, len(after)), weekdays, len(after), seed)

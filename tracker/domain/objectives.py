@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from tracker.domain.catalog import Objective
 from tracker.domain.money import EXPONENTS, decimal_string, exact
+from tracker.errors import say
 
 
 class Unit(StrEnum):
@@ -154,9 +155,9 @@ def amount_of(text: str, metric: Metric, currency: str) -> Fraction:
     try:
         value = Fraction(exact(bare))
     except ValueError:
-        raise ValueError(f"want {EXAMPLES[unit]}") from None
+        raise ValueError(say("want %(examples)s", examples=EXAMPLES[unit])) from None
     if not 0 < value <= MOST or (unit is Unit.COUNT and value.denominator != 1):
-        raise ValueError(f"want {EXAMPLES[unit]}, above zero")
+        raise ValueError(say("want %(examples)s, above zero", examples=EXAMPLES[unit]))
     return value * _base(unit, currency)
 
 

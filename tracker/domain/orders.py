@@ -17,6 +17,7 @@ from typing import Any
 
 from tracker.domain.ids import derived_id
 from tracker.domain.money import EXPONENTS, round_half_up
+from tracker.errors import say
 
 
 class Status(StrEnum):
@@ -219,10 +220,12 @@ def change_from_json(stored: Mapping[str, Any]) -> Change:
     """The change that `change_to_json` kept. Raises ValueError for a kind or field that this version does not know."""
     kind = _KINDS.get(str(stored.get("kind")))
     if kind is None:
-        raise ValueError(f"unknown kind of change: {stored.get('kind')!r}")
+        raise ValueError(say("unknown kind of change: %(value)s", value=repr(stored.get("kind"))))
     values = {name: value for name, value in stored.items() if name != "kind"}
     if unknown := set(values) - {field.name for field in fields(kind)}:
-        raise ValueError(f"unknown fields of {stored['kind']}: {sorted(unknown)}")
+        raise ValueError(
+            say("unknown fields of %(stored)s: %(unknown)s", stored=stored["kind"], unknown=sorted(unknown))
+        )
     read = {name: _READ.get((kind, name), _same)(value) for name, value in values.items()}
     change: Change = kind(**read)
     return change

@@ -10,6 +10,7 @@ from tracker.domain.credits import OUTWEIGHED, Credit
 from tracker.domain.journeys import RULE_SENTENCES, SENTENCES
 from tracker.domain.money import allot, decimal_string, minor_units
 from tracker.domain.orders import FORMULAS, NetFormula
+from tracker.errors import say
 
 Body = Mapping[str, Any]
 
@@ -54,7 +55,7 @@ def net_again(body: Body) -> int:
     order = body["order"]
     formula = FORMULAS.get(order["net_formula"])
     if formula is None:
-        raise ValueError(f"unknown formula {order['net_formula']}")
+        raise ValueError(say("unknown formula %(order)s", order=order["net_formula"]))
     return formula(*(minor_units(order[name], order["currency"]) for name in ("goods", "total", "refunded")))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from tracker.domain.catalog import Channel, PartnerKind
 from tracker.domain.codes import normal
 from tracker.domain.rules import Evidence
+from tracker.errors import say
 
 
 class Kind(StrEnum):
@@ -275,13 +276,15 @@ def read(key: str, text: str) -> Any:
 def _split(path: str, settings: Mapping[str, Any]) -> list[str]:
     key = path.partition(".")[0].strip().lower().replace("-", "_")
     if key not in settings and key not in WORDS:
-        raise ValueError(f"there is no setting {key[:60]}: want {', '.join(in_order(settings))}")
+        raise ValueError(
+            say("there is no setting %(key)s: want %(settings)s", key=key[:60], settings=", ".join(in_order(settings)))
+        )
     depth = 4 if word_of(key).kind is Kind.SETTINGS else word_of(key).depth
     names = path.split(".", depth)[1:] if depth else []
     if not depth and "." in path:
-        raise ValueError(f"{key} has no parts: write {key}=…")
+        raise ValueError(say("%(key)s has no parts: write %(key)s=…", key=key))
     if any(not name.strip() for name in names):
-        raise ValueError(f"{path[:60]}: a name is missing")
+        raise ValueError(say("%(path)s: a name is missing", path=path[:60]))
     return [key, *(name.strip() for name in names)]
 
 
@@ -325,20 +328,22 @@ def _json(key: str, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        raise ValueError(f'{key}: want JSON such as {{"name": "value"}}, or one part with {key}.NAME=…') from None
+        raise ValueError(
+            say('%(key)s: want JSON such as {"name": "value"}, or one part with %(key)s.NAME=…', key=key)
+        ) from None
 
 
 def _choice(word: Word, path: str, text: str) -> str:
     value = text.strip().strip('"').lower().replace("-", "_").replace(" ", "_")
     if value not in word.choices:
-        raise ValueError(f"{path}: want {', '.join(word.choices)}")
+        raise ValueError(say("%(path)s: want %(choices)s", path=path, choices=", ".join(word.choices)))
     return value
 
 
 def _flag(_word: Word, path: str, text: str) -> bool:
     value = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}.get(text.strip().lower())
     if value is None:
-        raise ValueError(f"{path}: want yes or no")
+        raise ValueError(say("%(path)s: want yes or no", path=path))
     return value
 
 
@@ -353,7 +358,13 @@ def _duration(word: Word, path: str, text: str) -> int:
     except (ValueError, ZeroDivisionError):
         value = Fraction(1, 2)
     if seconds is None or value.denominator != 1 or value < 0:
-        raise ValueError(f"{path}: want a number of {word.unit}, or one with its unit such as 14d, 12h, 30m, 90s")
+        raise ValueError(
+            say(
+                "%(path)s: want a number of %(unit)s, or one with its unit such as 14d, 12h, 30m, 90s",
+                path=path,
+                unit=word.unit,
+            )
+        )
     return int(value)
 
 

@@ -17,6 +17,7 @@ from tracker.domain._settings import Form
 from tracker.domain.catalog import Channel, PartnerKind
 from tracker.domain.codes import normal
 from tracker.domain.ids import is_id
+from tracker.errors import say
 
 # Clocks of shops and trackers disagree: a click dated this much after its order may still have led to it.
 SKEW = timedelta(seconds=60)
@@ -161,17 +162,24 @@ class Rules:
 def _window_name(name: str) -> str:
     kind, *narrower = name.split(":")
     if kind != "click" or not all(narrower) or len(narrower) > 2:
-        raise ValueError(f"there is no window {name[:60]}: want click, click:CHANNEL or click:CHANNEL:PARTNER_KIND")
+        raise ValueError(
+            say("there is no window %(name)s: want click, click:CHANNEL or click:CHANNEL:PARTNER_KIND", name=name[:60])
+        )
     if narrower[1:] and narrower[1] not in set(PartnerKind):
         raise ValueError(
-            f"window {name[:60]}: there is no kind of partner {narrower[1]}: want {', '.join(PartnerKind)}"
+            say(
+                "window %(name)s: there is no kind of partner %(narrower)s: want %(partnerkind)s",
+                name=name[:60],
+                narrower=narrower[1],
+                partnerkind=", ".join(PartnerKind),
+            )
         )
     return name
 
 
 def _campaign_id(name: str) -> str:
     if not is_id(name):
-        raise ValueError(f"campaigns: {name[:60]} is no id of a campaign")
+        raise ValueError(say("campaigns: %(name)s is no id of a campaign", name=name[:60]))
     return name
 
 

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from tracker import plugins
 from tracker.domain.deliveries import ShopContext
-from tracker.errors import BadInput, BadPayload
+from tracker.errors import BadInput, BadPayload, say
 from tracker.importing import _table
 from tracker.importing._events import Told
 from tracker.importing._table import Table, plain
@@ -74,9 +74,15 @@ def _columns(table: Table, module: Format, mapping: Mapping[str, str], writing: 
     found = {field: name for field, names in module.FIELDS.items() for name in reversed(names) if name in table.columns}
     for field, written in mapping.items():
         if field not in module.FIELDS:
-            raise BadInput("column", f"“{field}” is no field: want one of {', '.join(module.FIELDS)}")
+            raise BadInput(
+                "column",
+                say("“%(field)s” is no field: want one of %(fields)s", field=field, fields=", ".join(module.FIELDS)),
+            )
         if plain(written) not in table.columns:
-            raise BadInput("column", f"the file has no column “{written}”; it has {_listed(table)}")
+            raise BadInput(
+                "column",
+                say("the file has no column “%(written)s”; it has %(table)s", written=written, table=_listed(table)),
+            )
         found[field] = plain(written)
     said = {"currency": writing.currency, "status": writing.status}
     missing = [field for field in module.NEEDED if field not in found and not said.get(field)]

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tracker.errors import BadInput
+from tracker.errors import BadInput, say
 
 FILE = "file"
 
@@ -77,14 +77,16 @@ def _of_text(data: bytes) -> Table:
                 rows.append(_row(line, columns, cells))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise BadInput(FILE, f"line {reader.line_num} cannot be read as CSV: {error}") from None
+        raise BadInput(
+            FILE, say("line %(line_num)s cannot be read as CSV: %(error)s", line_num=reader.line_num, error=error)
+        ) from None
     return Table({name: written for name, written in columns if name}, rows)
 
 
 def _text(data: bytes) -> str:
     for magic, kind in _NOT_TEXT.items():
         if data.startswith(magic):
-            raise BadInput(FILE, f"this is {kind}: save or export it as CSV or XLSX")
+            raise BadInput(FILE, say("this is %(kind)s: save or export it as CSV or XLSX", kind=kind))
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _decoded(data, "utf-16")
     try:
@@ -103,7 +105,9 @@ def _decoded(data: bytes, encoding: str) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise BadInput(FILE, f"line {line} is neither UTF-8 nor Windows-1252: save the file as CSV in UTF-8") from None
+        raise BadInput(
+            FILE, say("line %(line)s is neither UTF-8 nor Windows-1252: save the file as CSV in UTF-8", line=line)
+        ) from None
 
 
 def _delimiter(text: str) -> str:
@@ -113,7 +117,9 @@ def _delimiter(text: str) -> str:
     best = max(counts, key=lambda delimiter: counts[delimiter])
     if counts[best] < 2:
         names = ", ".join(_DELIMITERS.values())
-        raise BadInput(FILE, f"line 1 has a single column: want a row of column names parted by {names}")
+        raise BadInput(
+            FILE, say("line 1 has a single column: want a row of column names parted by %(names)s", names=names)
+        )
     return best
 
 
@@ -129,8 +135,13 @@ def _row(line: int, columns: Sequence[tuple[str, str]], cells: Sequence[str]) ->
     if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
         raise BadInput(
             FILE,
-            f"line {line} has {len(cells)} cells, more than the {len(columns)} columns of line 1: "
-            "a text with the delimiter in it must stand in quotes",
+            say(
+                "line %(line)s has %(cells)s cells, more than the %(columns)s columns of line 1: "
+                "a text with the delimiter in it must stand in quotes",
+                line=line,
+                cells=len(cells),
+                columns=len(columns),
+            ),
         )
     held: dict[str, str] = {}
     for (name, _), cell in zip(columns, cells, strict=False):

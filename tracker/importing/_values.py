@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from tracker.domain import money
 from tracker.domain.codes import shown
-from tracker.errors import BadPayload
+from tracker.errors import BadPayload, say
 from tracker.importing._table import Row
 
 _ID = re.compile(r"[!-~]{1,100}")
@@ -149,7 +149,7 @@ class Cells:
 
     def refused(self, name: str, why: str) -> BadPayload:
         """The error that says what is wrong in the column of that name."""
-        return BadPayload(f"{self.written.get(self.columns.get(name) or '', name)} {why}")
+        return BadPayload(say("%(value)s %(why)s", value=self.written.get(self.columns.get(name) or "", name), why=why))
 
 
 def decimal(text: str, exponent: int) -> str:
@@ -172,7 +172,14 @@ def decimal(text: str, exponent: int) -> str:
             raise ValueError("want an amount such as 1234.56 or 1 234,56")
         return bare.replace(last, "")
     if len(tail) == 3 and exponent != 3 and head.lstrip("-") not in ("", "0") and len(head.lstrip("-")) <= 3:
-        raise ValueError(f"that may be thousands or a fraction: want {head}{tail}.00 or {head}.{tail[:2]}")
+        raise ValueError(
+            say(
+                "that may be thousands or a fraction: want %(head)s%(tail)s.00 or %(head)s.%(tail2)s",
+                head=head,
+                tail=tail,
+                tail2=tail[:2],
+            )
+        )
     return f"{head}.{tail}" if tail else head
 
 

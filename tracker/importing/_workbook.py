@@ -17,7 +17,7 @@ from xml.etree.ElementTree import ParseError
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from tracker.errors import BadInput
+from tracker.errors import BadInput, say
 
 FILE = "file"
 MOST_BYTES = 200_000_000  # of the workbook unpacked
@@ -36,7 +36,7 @@ def lines(data: bytes) -> Iterator[tuple[int, list[str]]]:
         sheet.reset_dimensions()  # what a file says of its own size may be wrong
         for number, row in enumerate(sheet.iter_rows(), start=1):
             if number > MOST_LINES:
-                raise BadInput(FILE, f"more than {MOST_LINES} lines: split the file")
+                raise BadInput(FILE, say("more than %(most_lines)s lines: split the file", most_lines=MOST_LINES))
             yield number, [_text(cell, number) for cell in row[:MOST_COLUMNS]]
     except (InvalidFileException, zipfile.BadZipFile, ParseError, KeyError, ValueError, IndexError, TypeError) as error:
         raise BadInput(FILE, "this workbook cannot be read: save it anew as XLSX, or as CSV") from error
@@ -60,9 +60,19 @@ def _text(cell: Any, line: int) -> str:
         return ""
     if cell.data_type == "f":
         where = f"{cell.column_letter}{line}"
-        raise BadInput(FILE, f"{where} holds a formula: paste the column as values, then send the file again")
+        raise BadInput(
+            FILE, say("%(where)s holds a formula: paste the column as values, then send the file again", where=where)
+        )
     if cell.data_type == "e":
-        raise BadInput(FILE, f"{cell.column_letter}{line} holds the error {value}: mend the cell")
+        raise BadInput(
+            FILE,
+            say(
+                "%(column_letter)s%(line)s holds the error %(value)s: mend the cell",
+                column_letter=cell.column_letter,
+                line=line,
+                value=value,
+            ),
+        )
     return _written(value, str(cell.number_format))
 
 

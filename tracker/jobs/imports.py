@@ -17,7 +17,7 @@ from tracker import backfill, jobs, queue
 from tracker.catalog import Desk, shops
 from tracker.catalog.fields import Currency, Input, Reference, TimeZone, lower
 from tracker.domain.money import decimal_string
-from tracker.errors import BadInput
+from tracker.errors import BadInput, say
 from tracker.importing import _file, _table
 from tracker.importing._file import Orders
 from tracker.importing._table import plain
@@ -73,7 +73,7 @@ class Column:
 def ask(desk: Desk, wanted: NewImport, content: bytes, by: str | None = None, *, draft: bool = False) -> jobs.JobView:
     """Have a file looked at, or applied; a draft waits for its mapping. Raises BadInput and NotFound."""
     if len(content) > LARGEST:
-        raise BadInput("file", f"want at most {LARGEST // 2**20} MB: export fewer months at a time")
+        raise BadInput("file", say("want at most %(value)s MB: export fewer months at a time", value=LARGEST // 2**20))
     if not content:
         raise BadInput("file", "the file is empty")
     shop = shops.one(desk, wanted.shop)
@@ -156,7 +156,7 @@ def _format(said: str | None, platform: str) -> str:
     known = _file.formats()
     name = said or (platform if platform in known else MAPPED)
     if name not in known:
-        raise BadInput("format", f"want one of {', '.join(known)}")
+        raise BadInput("format", say("want one of %(choices)s", choices=", ".join(known)))
     return name
 
 

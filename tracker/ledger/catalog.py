@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tracker.domain.ids import is_id
-from tracker.errors import BadInput, NotFound
+from tracker.errors import BadInput, NotFound, say
 from tracker.ledger.database import is_postgresql
 from tracker.ledger.tables import (
     ApiKey,
@@ -51,6 +51,8 @@ T = TypeVar(
 )  # fmt: skip
 
 LARGEST_PAGE = 1000
+_UNKNOWN: dict[type[Base], str] = {table: f"no such {table.__name__.lower()}" for table in T.__constraints__}
+SENTENCES = tuple(_UNKNOWN.values())
 
 
 def insert_new(session: Session, table: type[Base], **values: Any) -> bool:
@@ -66,7 +68,7 @@ def one(session: Session, table: type[T], brand_id: str, row_id: str, *, lock: b
     query = select(table).where(table.id == row_id, table.brand_id == brand_id)
     row = session.execute(query.with_for_update() if lock else query).scalar_one_or_none() if is_id(row_id) else None
     if row is None:
-        raise NotFound(f"no such {table.__name__.lower()}")
+        raise NotFound(_UNKNOWN[table])
     return row
 
 
@@ -150,9 +152,12 @@ def named(session: Session, table: type[T], column: InstrumentedAttribute[Any], 
         folded = wanted.casefold()
         found = [row_id for row_id, text in session.execute(of_brand) if text and text.casefold() == folded]
     if not found:
-        raise NotFound(f"no {noun} is called {wanted}")
+        raise NotFound(say("no %(noun)s is called %(wanted)s", noun=noun, wanted=wanted))
     if len(found) > 1:
-        raise BadInput(noun, f"several are called {wanted}, say which by id: {', '.join(found)}")
+        raise BadInput(
+            noun,
+            say("several are called %(wanted)s, say which by id: %(found)s", wanted=wanted, found=", ".join(found)),
+        )
     return found[0]
 
 

@@ -38,7 +38,7 @@ from tracker.domain.orders import (
     change_to_json,
     fold,
 )
-from tracker.errors import BadPayload
+from tracker.errors import BadPayload, say
 from tracker.ledger import figures, inbox
 from tracker.ledger.bulk import insert_ignore
 from tracker.ledger.database import is_postgresql
@@ -479,6 +479,8 @@ def _without_customer(event: OrderEvent) -> OrderEvent:
 def _check(event: OrderEvent) -> None:
     """Raise BadPayload for an event that the ledger cannot hold."""
     if not 0 < len(event.external_id) <= LONGEST_EXTERNAL_ID:
-        raise BadPayload(f"an order's id has 1 to {LONGEST_EXTERNAL_ID} characters")
+        raise BadPayload(
+            say("an order's id has 1 to %(longest_external_id)s characters", longest_external_id=LONGEST_EXTERNAL_ID)
+        )
     if not 0 < len(event.key) <= LONGEST_KEY:
-        raise BadPayload(f"an event's key has 1 to {LONGEST_KEY} characters")
+        raise BadPayload(say("an event's key has 1 to %(longest_key)s characters", longest_key=LONGEST_KEY))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.ids import derived_id
 from tracker.domain.rules import Rules
-from tracker.errors import Conflict, NotFound
+from tracker.errors import Conflict, NotFound, say
 from tracker.ledger import rules_due
 from tracker.ledger.database import is_postgresql
 from tracker.ledger.tables import RuleSet
@@ -117,7 +117,7 @@ class Book:
         for _, rules in self._versions(brand_id):
             if rules.version == version:
                 return rules
-        raise NotFound(f"the brand has no rule set {version}")
+        raise NotFound(say("the brand has no rule set %(version)s", version=version))
 
     def _versions(self, brand_id: str) -> list[tuple[datetime, Rules]]:
         if brand_id not in self._of_brand:

@@ -26,7 +26,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import escape
 
 from tracker import templates
-from tracker.errors import BadInput
+from tracker.errors import BadInput, say
 
 _TRANSLATIONS = Path(__file__).parent.parent / "translations"
 _LONGEST_SUBJECT = 200
@@ -75,7 +75,9 @@ def write(kind: str, language: str, values: Mapping[str, object], home: str) -> 
     Raises BadInput for a kind of letter that there is not.
     """
     if kind not in kinds():
-        raise BadInput("kind", f"no letter is called {kind!r}; there are {', '.join(kinds())}")
+        raise BadInput(
+            "kind", say("no letter is called %(kind)s; there are %(kinds)s", kind=repr(kind), kinds=", ".join(kinds()))
+        )
     said = _environment(language).get_template(f"mail/{kind}.txt").render(**values)
     subject, _, rest = said.lstrip().partition("\n")
     subject, blocks = _one_line(subject), _blocks(rest, home)

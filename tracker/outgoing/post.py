@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 
-from tracker.errors import TrackerError, Unavailable
+from tracker.errors import TrackerError, Unavailable, say
 from tracker.settings import Smtp
 
 _PATIENCE = 20.0  # seconds that the server may take for a word
@@ -33,9 +33,15 @@ def connected(smtp: Smtp) -> Iterator[smtplib.SMTP]:
     try:
         server = _greeted(smtp)
     except smtplib.SMTPResponseException as error:
-        raise Unavailable(f"the mail server refuses us: {type(error).__name__} {error.smtp_code}") from None
+        raise Unavailable(
+            say(
+                "the mail server refuses us: %(name)s %(smtp_code)s",
+                name=type(error).__name__,
+                smtp_code=error.smtp_code,
+            )
+        ) from None
     except (smtplib.SMTPException, OSError) as error:
-        raise Unavailable(f"the mail server does not answer: {type(error).__name__}") from None
+        raise Unavailable(say("the mail server does not answer: %(name)s", name=type(error).__name__)) from None
     try:
         yield server
     finally:
@@ -59,7 +65,7 @@ def send(server: smtplib.SMTP, message: EmailMessage) -> None:
     except smtplib.SMTPNotSupportedError:
         raise Undeliverable("the mail server takes no such address") from None
     except OSError as error:
-        raise Unavailable(f"the mail server does not answer: {type(error).__name__}") from None
+        raise Unavailable(say("the mail server does not answer: %(name)s", name=type(error).__name__)) from None
 
 
 def _refusal(code: int, what: str) -> TrackerError:

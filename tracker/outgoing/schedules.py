@@ -25,7 +25,7 @@ from tracker.domain import timetable
 from tracker.domain.catalog import Channel
 from tracker.domain.ids import new_id
 from tracker.domain.timetable import Every
-from tracker.errors import BadInput
+from tracker.errors import BadInput, say
 from tracker.ledger import catalog, mails
 from tracker.ledger.mails import Letter
 from tracker.ledger.tables import Campaign, Partner, Schedule
@@ -130,7 +130,7 @@ def add(desk: Desk, wanted: NewSchedule, by: str | None = None) -> ScheduleView:
     """Begin a schedule; `by` is the account that asks. Raises BadInput and NotFound."""
     brand = catalog.brand_by_id(desk.session, desk.brand_id)
     if wanted.report not in _shape.reports():
-        raise BadInput("report", f"want one of {', '.join(_shape.reports())}")
+        raise BadInput("report", say("want one of %(choices)s", choices=", ".join(_shape.reports())))
     _shape.model_from(wanted.model)
     if wanted.campaign:
         catalog.one(desk.session, Campaign, desk.brand_id, wanted.campaign)

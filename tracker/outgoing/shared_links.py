@@ -27,7 +27,7 @@ from tracker.catalog.fields import (
     lower,
 )
 from tracker.domain.ids import new_id
-from tracker.errors import BadInput, NotFound
+from tracker.errors import BadInput, NotFound, say
 from tracker.ledger import catalog
 from tracker.ledger.tables import Campaign, Partner, SharedLink
 from tracker.outgoing.schedules import Language
@@ -94,7 +94,7 @@ def add(desk: Desk, wanted: NewSharedLink, by: str | None = None) -> FreshShared
     """Make a link; `by` is the account that asks. Raises BadInput and NotFound."""
     settings = _settings(desk, wanted)
     if wanted.days not in DAYS:
-        raise BadInput("days", f"want one of {', '.join(map(str, DAYS))}")
+        raise BadInput("days", say("want one of %(choices)s", choices=", ".join(map(str, DAYS))))
     token = secrets.token_urlsafe(_BYTES)
     row = SharedLink(
         id=new_id(),
@@ -166,7 +166,7 @@ def count_opening(session: Session, link_id: str, now: datetime) -> None:
 def _settings(desk: Desk, wanted: NewSharedLink) -> dict[str, str]:
     """The whole query string, days included, so that the report stays the same as time goes on."""
     if wanted.report not in _shape.reports():
-        raise BadInput("report", f"want one of {', '.join(_shape.reports())}")
+        raise BadInput("report", say("want one of %(choices)s", choices=", ".join(_shape.reports())))
     if wanted.campaign:
         catalog.one(desk.session, Campaign, desk.brand_id, wanted.campaign)
     if wanted.partner:

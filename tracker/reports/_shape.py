@@ -26,7 +26,7 @@ from tracker.domain import ids
 from tracker.domain.catalog import Channel
 from tracker.domain.money import decimal_string
 from tracker.domain.spreadsheets import formula_safe
-from tracker.errors import BadInput, NotFound
+from tracker.errors import BadInput, NotFound, say
 from tracker.ledger.tables import Brand
 
 # The model by which partners are paid, whichever it is for each order.
@@ -169,7 +169,9 @@ def run(session: Session, name: str, scope: Scope) -> Result:
     """The report called `name` over `scope`. Raises NotFound where there is none."""
     report = reports().get(name)
     if report is None:
-        raise NotFound(f"no report is called {name!r}; there are {', '.join(reports())}")
+        raise NotFound(
+            say("no report is called %(name)s; there are %(reports)s", name=repr(name), reports=", ".join(reports()))
+        )
     scope = heard(report, scope)
     rows, chart, empty = report.rows(session, scope), getattr(report, "CHART", ""), getattr(report, "EMPTY", "")
     return Result(name, report.TITLE, report.DESCRIPTION, report.COLUMNS, rows, scope, chart, empty)
@@ -203,7 +205,7 @@ def model_from(text: str | None) -> str:
     if not text or text == PAYING:
         return PAYING
     if text not in models():
-        raise BadInput("model", f"want {PAYING} or one of {', '.join(models())}")
+        raise BadInput("model", say("want %(paying)s or one of %(models)s", paying=PAYING, models=", ".join(models())))
     return text
 
 
@@ -248,7 +250,7 @@ def _id(asked: Mapping[str, str], name: str) -> str | None:
 
 def _channel(text: str | None) -> str | None:
     if text and text not in list(Channel):
-        raise BadInput("channel", f"want one of {', '.join(Channel)}")
+        raise BadInput("channel", say("want one of %(choices)s", choices=", ".join(Channel)))
     return text or None
 
 

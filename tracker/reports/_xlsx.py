@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.money import EXPONENTS
 from tracker.domain.spreadsheets import formula_safe
-from tracker.errors import BadInput
+from tracker.errors import BadInput, say
 from tracker.ledger.catalog import brand_by_id
 from tracker.ledger.tables import Campaign, Partner
 from tracker.reports._reader import Reader
@@ -98,7 +98,14 @@ def as_xlsx(result: Result, told: About, reader: Reader | None = None, remark: s
     from xlsxwriter import Workbook  # noqa: PLC0415  (a twentieth of a second that only downloads need)
 
     if len(result.rows) > LARGEST:
-        raise BadInput("from", f"a sheet holds {LARGEST} rows and these are {len(result.rows)}: ask for fewer days")
+        raise BadInput(
+            "from",
+            say(
+                "a sheet holds %(largest)s rows and these are %(rows)s: ask for fewer days",
+                largest=LARGEST,
+                rows=len(result.rows),
+            ),
+        )
     reader, out, many = reader or Reader(), io.BytesIO(), len(result.rows) > _MANY
     with Workbook(out, {"in_memory": not many, "constant_memory": many}) as book:
         book.set_properties({"title": reader.say(result.title), "company": told.brand})

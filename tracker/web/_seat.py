@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tracker.catalog import Desk, disputes, documents, messages, partnerships, statements
 from tracker.catalog.statements import Month
 from tracker.domain.sales import SaleState
-from tracker.errors import BadInput, NotFound
+from tracker.errors import BadInput, NotFound, say
 from tracker.ledger import partnership
 from tracker.ledger.tables import Brand, OrderRow, Partner
 from tracker.reports import _sales
@@ -126,5 +126,5 @@ def month_asked() -> Month | None:
 def _state() -> SaleState | None:
     asked = request.args.get("state") or None
     if asked is not None and asked not in list(SaleState):
-        raise BadInput("state", f"want one of {', '.join(SaleState)}")
+        raise BadInput("state", say("want one of %(choices)s", choices=", ".join(SaleState)))
     return SaleState(asked) if asked else None

@@ -17,7 +17,7 @@ from tracker import log
 from tracker.charts import _bundle, _draw, _themes
 from tracker.charts._draw import Picture
 from tracker.charts._spec import Rows
-from tracker.errors import BadInput, NotFound, Unavailable
+from tracker.errors import BadInput, NotFound, Unavailable, say
 from tracker.web import auth, filters, guard
 from tracker.web.pages import View
 from tracker.wiring import Wiring
@@ -93,7 +93,7 @@ def _add_pictures(app: APIFlask, wiring: Wiring) -> None:
         """What a page without script shows, in the theme that is asked for."""
         theme = _themes.THEMES.get(request.args.get("theme", "light"))
         if theme is None:
-            raise BadInput("theme", f"want one of {', '.join(_themes.THEMES)}")
+            raise BadInput("theme", say("want one of %(choices)s", choices=", ".join(_themes.THEMES)))
         with wiring.sessions() as session:
             view = View.of_request(session, wiring)
             if view is None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tracker import estimates, queue
 from tracker.attribution._refusals import REFUSALS
 from tracker.domain.roles import Right
-from tracker.errors import BadInput, NotFound
+from tracker.errors import BadInput, NotFound, say
 from tracker.ledger import estimates as rows
 from tracker.ledger.database import writing
 from tracker.ledger.estimates import Wanted
@@ -74,7 +74,7 @@ def _asked(session: Session, wiring: Wiring) -> tuple[View, Wanted]:
         raise NotFound("there is no brand yet")
     level = request.args.get("level") or Level.CHANNEL
     if level not in list(Level):
-        raise BadInput("level", f"want one of {', '.join(Level)}")
+        raise BadInput("level", say("want one of %(choices)s", choices=", ".join(Level)))
     first, last = view.scope.start, view.scope.end
     if not request.args.get("from") and not request.args.get("to"):
         first, last = view.today - timedelta(days=estimates.DAYS), view.today - timedelta(days=1)

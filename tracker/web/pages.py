@@ -23,7 +23,7 @@ from tracker.domain import ids
 from tracker.domain.catalog import Channel
 from tracker.domain.orders import Status
 from tracker.domain.roles import Right
-from tracker.errors import BadInput, NotFound, Unavailable
+from tracker.errors import BadInput, NotFound, Unavailable, say
 from tracker.ledger.accounts import Person
 from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Placement, Shop
 from tracker.reports import _behind, _compare, _pdf, _shape, _xlsx, returns
@@ -184,7 +184,11 @@ def _add_system(blueprint: Blueprint, wiring: Wiring) -> None:
             with suppress(OperationalError, InterfaceError), wiring.sessions() as session:
                 view = View.of_request(session, wiring)
         return render_template(
-            "system.html", view=view, health=found, troubles=health.TROUBLES, host=health.this_host(),
+            "system.html",
+            view=view,
+            health=found,
+            troubles=health.TROUBLES,
+            host=health.this_host(),
             mail_server=wiring.settings.smtp is not None,
         )
 
@@ -447,7 +451,7 @@ def _filter(scope: Scope) -> OrderFilter:
     """The filters of the list of orders. Raises BadInput."""
     status = request.args.get("status") or None
     if status is not None and status not in list(Status):
-        raise BadInput("status", f"want one of {', '.join(Status)}")
+        raise BadInput("status", say("want one of %(choices)s", choices=", ".join(Status)))
     shop = request.args.get("shop") or None
     if shop is not None and not ids.is_id(shop):
         raise BadInput("shop", "want the id of a shop")
@@ -469,7 +473,7 @@ def _filter(scope: Scope) -> OrderFilter:
 def _compared() -> str | None:
     asked = request.args.get("compare") or None
     if asked is not None and asked not in _compare.HOW:
-        raise BadInput("compare", f"want one of {', '.join(_compare.HOW)}")
+        raise BadInput("compare", say("want one of %(choices)s", choices=", ".join(_compare.HOW)))
     return asked
 
 

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from tracker.catalog import Desk, payouts
 from tracker.domain.roles import Right
-from tracker.errors import Conflict
+from tracker.errors import Conflict, say
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
 from tracker.web.pages import Names, View, to
@@ -47,7 +47,13 @@ def _pay(desk: Desk) -> None:
     asked = {name: form.get(name, "") for name in ("partner", "currency", "reference")}
     paid = payouts.add(desk, payouts.NewPayout.model_validate(asked))
     if paid.amount != form.get("amount"):
-        raise Conflict(f"nothing was noted: by now {paid.amount} {paid.currency} are to be paid")
+        raise Conflict(
+            say(
+                "nothing was noted: by now %(amount)s %(currency)s are to be paid",
+                amount=paid.amount,
+                currency=paid.currency,
+            )
+        )
 
 
 def _page(wiring: Wiring, refused: Problems) -> Response:

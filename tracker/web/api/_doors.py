@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tracker import catalog, log
 from tracker.catalog import Desk
 from tracker.catalog.fields import Output
-from tracker.errors import BadInput, Unavailable
+from tracker.errors import BadInput, Unavailable, say
 from tracker.ledger import idempotency, keys
 from tracker.ledger.database import writing
 from tracker.web.api._problems import problem
@@ -116,7 +116,9 @@ def _unauthorized(detail: str, challenge: str) -> Response:
 def _idempotency_key() -> str | None:
     key = request.headers.get(IDEMPOTENCY_HEADER)
     if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
-        raise BadInput(IDEMPOTENCY_HEADER, f"want 1 to {_LONGEST_KEY} printable ASCII characters")
+        raise BadInput(
+            IDEMPOTENCY_HEADER, say("want 1 to %(longest_key)s printable ASCII characters", longest_key=_LONGEST_KEY)
+        )
     return key
 
 

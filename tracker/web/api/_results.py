@@ -21,7 +21,7 @@ from tracker.catalog.fields import (
     ShopFilter,
 )
 from tracker.domain.orders import Status
-from tracker.errors import BadInput
+from tracker.errors import BadInput, say
 from tracker.ledger import catalog
 from tracker.ledger.tables import Campaign, Partner, Shop
 from tracker.reports import _compare as compare
@@ -275,4 +275,6 @@ def _model(text: str | None) -> str | None:
     try:
         return shape.model_from(text)
     except BadInput as error:
-        raise BadInput("model", f"{error}, or {orders.ALL_MODELS}") from None
+        raise BadInput(
+            "model", say("%(error)s, or %(all_models)s", error=error, all_models=orders.ALL_MODELS)
+        ) from None
