@@ -1,7 +1,8 @@
 """Every sentence that a page may show, and the French catalogue: `python -m tests.catalogue` brings it up to date.
 
-Sentences stand in templates, in `_()` of the web's modules, and as constants of pure modules that templates pass
-through `_()`. A new one gets an empty translation, which a test refuses until it is filled in.
+Sentences stand in templates, in `_()` of the web's modules, in what is raised to be read by a person, and as constants
+of pure modules that templates pass through `_()`. A new one gets an empty translation, which a test refuses until it is
+filled in.
 """
 
 from __future__ import annotations
@@ -10,23 +11,25 @@ import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from tracker import jobs, plugins
 from tracker.attribution import _doubts, _refusals, incremental
-from tracker.catalog import commissions, disputes, documents, partnerships
+from tracker.catalog import commissions, disputes, documents, fields, partnerships
 from tracker.catalog import people as invited
 from tracker.charts import _draw
 from tracker.domain import receipts, rule_words
 from tracker.domain.differences import WEIGHS_OTHERWISE
 from tracker.domain.presets import PRESETS
 from tracker.domain.reasons import RULE_SENTENCES
+from tracker.ledger import catalog as ledger_catalog
 from tracker.ledger import second_factor
-from tracker.reports import _bilan_sheet, _pdf, _sales, _shape, _xlsx
+from tracker.reports import _bilan_sheet, _compare, _pdf, _sales, _shape, _xlsx
 from tracker.web import (
     _campaign,
     account,
@@ -60,10 +63,14 @@ msgstr ""
 
 Message = str | tuple[str, str]
 
+# What is raised at the edges, and which argument of it a person reads.
+_RAISED = {"say": None, "BadInput": (2,), "NotFound": None, "Conflict": None, "Forbidden": None, "ValueError": None}
+_EDGES = ("catalog", "domain", "importing", "jobs", "ledger", "outgoing", "reports", "web")
+
 
 def messages() -> list[Message]:
     """Every sentence, in a stable order; a pair is singular and plural."""
-    found = dict.fromkeys([*_in_templates(), *_in_modules(), *_constants()])
+    found = dict.fromkeys([*_in_templates(), *_in_modules(), *_refusals_told(), *_constants()])
     return sorted(found, key=lambda message: message if isinstance(message, str) else message[0])
 
 
@@ -82,9 +89,17 @@ def _in_modules() -> Iterator[Message]:
     yield from _extracted(ROOT / "tracker" / "web", "**.py", "python")
 
 
-def _extracted(folder: Path, pattern: str, method: str) -> Iterator[Message]:
-    for _file, _line, message, _comments, _context in extract_from_dir(folder, [(pattern, method)]):
-        yield message if isinstance(message, str) else (message[0], message[1])
+def _refusals_told() -> Iterator[Message]:
+    for folder in _EDGES:
+        yield from _extracted(ROOT / "tracker" / folder, "**.py", "python", _RAISED)
+    yield from fields.REFUSALS.values()
+    yield from ledger_catalog.SENTENCES
+
+
+def _extracted(folder: Path, pattern: str, method: str, keywords: Any = DEFAULT_KEYWORDS) -> Iterator[Message]:
+    for _file, _line, message, _comments, _context in extract_from_dir(folder, [(pattern, method)], keywords=keywords):
+        if message:
+            yield message if isinstance(message, str) else (message[0], message[1])
 
 
 def _constants() -> Iterator[str]:
@@ -113,6 +128,7 @@ def _constants() -> Iterator[str]:
     yield from pacing.SENTENCES
     yield from commissions.SENTENCES
     yield from _xlsx.SENTENCES
+    yield from _compare.SENTENCES
     yield from _pdf.SENTENCES
     yield from _bilan_sheet.SENTENCES
     yield from _draw.sentences()

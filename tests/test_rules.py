@@ -81,8 +81,8 @@ def test_what_is_not_said_stays_and_a_change_that_changes_nothing_is_no_version(
         ("paying_model", "first_guess", "last_click, linear"),
         ("windows", {"view": 3}, "there is no window view: want click"),
         ("windows", {"click": None}, "cannot go"),
-        ("windows", {"click": 366}, "less than or equal to 365"),
-        ("windows", {"click:affiliate": 0}, "greater than or equal to 1"),
+        ("windows", {"click": 366}, "want 365 or less"),
+        ("windows", {"click:affiliate": 0}, "want 1 or more"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(field: str, value: object, words: str) -> None:
