@@ -82,8 +82,8 @@ def forget(session: Session, brand_id: str) -> None:
 # --- who reads --------------------------------------------------------------------------------------------------------
 
 
-def kept(session: Session, brand_id: str, kind: str, span: Span, version: str) -> Kept:
-    """Which of the days and whole months within `span` stand as `version` rolled them up. One query."""
+def kept(session: Session, brand_id: str, kind: str, span: Span, version: str, *, months: bool = True) -> Kept:
+    """Which of the days and, if asked, whole months within `span` stand as `version` rolled them up. One query."""
     rolled = select(RolledDay.starts_on, RolledDay.whole_month, literal(False).label("changed")).where(
         RolledDay.brand_id == brand_id,
         RolledDay.kind == kind,
@@ -94,18 +94,17 @@ def kept(session: Session, brand_id: str, kind: str, span: Span, version: str) -
     changes = select(DayChange.day, literal(False), literal(True)).where(
         DayChange.brand_id == brand_id, DayChange.kind == kind, DayChange.day >= span.start, DayChange.day <= span.end
     )
-    months, days, stale = set[date](), set[date](), set[date]()
+    whole, days, stale = set[date](), set[date](), set[date]()
     for day, whole_month, is_change in session.execute(union_all(rolled, changes.distinct())):
-        (stale if is_change else months if whole_month else days).add(day)
-    return _kept(span, months, days - stale, stale)
+        (stale if is_change else whole if whole_month else days).add(day)
+    return _kept(span, whole if months else set(), days - stale, stale)
 
 
 def _kept(span: Span, months: set[date], days: set[date], stale: set[date]) -> Kept:
     spoilt = {first_of(day) for day in stale}
-    whole = sorted(month for month in months - spoilt if last_of(month) <= span.end)
-    inside, chosen = set(whole), set(whole)
-    single = [day for day in span.days() if first_of(day) not in inside]
-    return Kept(tuple(sorted(chosen)), tuple(d for d in single if d in days), tuple(d for d in single if d not in days))
+    whole = {month for month in months - spoilt if last_of(month) <= span.end}
+    single = [day for day in span.days() if first_of(day) not in whole]
+    return Kept(tuple(sorted(whole)), tuple(d for d in single if d in days), tuple(d for d in single if d not in days))
 
 
 def first_of(day: date) -> date:
@@ -178,11 +177,15 @@ def keep(
     starts: Mapping[date, Mapping[str, list[Line]]],
     *,
     whole_month: bool,
+    of_clicks: bool = False,
 ) -> None:
     """Keep these figures, by their first day and name, instead of those that stand; what has no line is left out."""
     session.execute(
         delete(Figure).where(
-            Figure.brand_id == brand_id, Figure.starts_on.in_(list(starts)), Figure.whole_month.is_(whole_month)
+            Figure.brand_id == brand_id,
+            Figure.starts_on.in_(list(starts)),
+            Figure.whole_month.is_(whole_month),
+            (Figure.name == CLICKS) if of_clicks else (Figure.name != CLICKS),
         ),
         execution_options=_NO_SYNC,
     )

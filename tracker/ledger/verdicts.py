@@ -73,8 +73,9 @@ def rejudge(
     _write(session, [row.id for row in rows], verdicts, changed, version)
     _count_hours(session, turned, verdicts)
     zones = _zones(session, {row.brand_id for row in turned if row.brand_id})
-    hours = [(row.brand_id, row.at.replace(minute=0, second=0, microsecond=0)) for row in turned if row.brand_id]
-    days = [(brand, at.astimezone(zones[brand]).date()) for brand, at in hours if brand in zones]
+    moments = [(row.brand_id, at) for row in turned if row.brand_id in zones
+               for at in (row.at, row.at.replace(minute=0, second=0, microsecond=0))]  # fmt: skip
+    days = [(brand, at.astimezone(zones[brand]).date()) for brand, at in moments]
     figures.changed(session, figures.CLICKS, days)
     _count_days(session, counted, _human_visits(session, visits.values()))
     due.mark_due_for_clicks(session, [row.id for row in changed], wall, cause=CAUSE, bulk=True)

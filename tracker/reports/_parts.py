@@ -6,7 +6,7 @@ sealed sets of the scope's model. A figure in money is keyed by its currency too
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -29,7 +29,7 @@ from tracker.domain.orders import Status
 from tracker.errors import NotFound
 from tracker.ledger import figures
 from tracker.ledger.database import among
-from tracker.ledger.figures import Line, Span
+from tracker.ledger.figures import Kept, Line, Span
 from tracker.ledger.tables import (
     Brand,
     Credit,
@@ -45,7 +45,7 @@ from tracker.ledger.tables import (
 )
 from tracker.reports import _rolled
 from tracker.reports._orders import of_model
-from tracker.reports._shape import Scope, span, zone_of
+from tracker.reports._shape import PAYING, Scope, span, zone_of
 
 Condition = ColumnElement[bool]
 By = SQLColumnExpression[Any]
@@ -194,8 +194,12 @@ def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAI
     Under a model that is not additive a subject has an order's value once, however many touchpoints it had there.
     """
     name = _named(CREDITED_BY, by) if status in (Status.PAID, Status.PENDING) else None
-    kept = None if name is None else (f"credits/{name}", f"{status.value} {scope.model}")
-    lines = _summed(session, scope, kept, lambda part: _credited(session, part, by, status))
+    grain, _ = _grain(scope)
+    if name is None or not keeps(name, grain, scope.model):
+        lines = _credited(session, scope, by, status)
+    else:
+        kept = (f"credits/{name}", f"{status.value} {scope.model}")
+        lines = _summed(session, scope, kept, lambda part: _credited(session, part, by, status))
     return {(line[0], line[1]): Credited(*(int(figure) for figure in line[2:])) for line in lines}
 
 
@@ -239,18 +243,28 @@ def _named(kept: dict[str, By], by: By) -> str | None:
     return next((name for name, column in kept.items() if str(column) == text), None)
 
 
+def keeps(name: str, grain: str, model: str) -> bool:
+    """Whether days are rolled up by this column and filter for a model: what pays is asked for most."""
+    return grain in (ALL, *GRAINS) if model == PAYING else grain == ALL and name != "pair"
+
+
 def _summed(
-    session: Session, scope: Scope, kept: tuple[str, str] | None, live: Callable[[Scope], Iterable[Line]]
+    session: Session, scope: Scope, kept: tuple[str, str], live: Callable[[Scope], Iterable[Line]]
 ) -> Iterable[Line]:
     """Lines by subject and currency, from the days that are rolled up where the scope has one filter at most.
 
     `kept` is how their names begin and end; the filter stands between.
     """
-    chosen = [(grain, value) for grain, value in _filters(scope) if value]
-    if kept is None or len(chosen) > 1 or any(grain not in GRAINS for grain, _ in chosen):
+    grain, only = _grain(scope)
+    if grain not in (ALL, *GRAINS):
         return live(scope)
-    grain, only = chosen[0] if chosen else (ALL, None)
     return _rolled.summed(session, scope, f"{kept[0]}/{grain} {kept[1]}".rstrip(), 2, live, only=only)
+
+
+def _grain(scope: Scope) -> tuple[str, str | None]:
+    """The scope's one filter and what it keeps; ALL where there is none, and a name of no filter where several."""
+    chosen = [(grain, value) for grain, value in _filters(scope) if value]
+    return (ALL, None) if not chosen else chosen[0] if len(chosen) == 1 else ("several", None)
 
 
 def _filters(scope: Scope) -> tuple[tuple[str, str | None], ...]:
@@ -264,7 +278,7 @@ def _filters(scope: Scope) -> tuple[tuple[str, str | None], ...]:
 
 ALL = "all"
 # The filters for which days are rolled up.
-GRAINS = ("campaign", "channel")
+GRAINS = ("campaign", "channel", "partner")
 
 
 def _of_an_order(amount: By) -> ColumnElement[int]:
@@ -277,8 +291,10 @@ def _of_an_order(amount: By) -> ColumnElement[int]:
 def journeys(session: Session, scope: Scope, by: By) -> dict[Key, Journeys]:
     """In how many journeys subjects stand, by `by` (a column of touches) and currency. An order counts once each."""
     name = _named(TOUCHED_BY, by)
-    kept = None if name is None else (f"touches/{name}", "")
-    lines = _summed(session, scope, kept, lambda part: _journeys(session, part, by))
+    if name is None:
+        lines = _journeys(session, scope, by)
+    else:
+        lines = _summed(session, scope, (f"touches/{name}", ""), lambda part: _journeys(session, part, by))
     return {(line[0], line[1]): Journeys(*(int(figure) for figure in line[2:])) for line in lines}
 
 
@@ -311,21 +327,24 @@ def clicks(session: Session, scope: Scope, by: By) -> dict[str, Clicks]:
     share one hour a day between two days.
     """
     subjects = _links(session, scope, by)
-    day = LinkDay.day
-    days = (day >= scope.start, day <= scope.end)
-    unique = _by_subject(subjects, _of_links(session, subjects, LinkDay.link_id, (LinkDay.uniques,), days))
-    counted = _by_subject(subjects, _clicked(session, scope, subjects, by_link=True))
-    none = (0,)
-    return {subject: Clicks(gross, human, unique.get(subject, none)[0]) for subject, (gross, human) in counted.items()}
+    counted = figures.added_up(_clicked_links(session, scope, subjects), 1)
+    lines = ((subjects[link], *numbers) for link, *numbers in counted if link in subjects)
+    return {subject: Clicks(*numbers) for subject, *numbers in figures.added_up(lines, 1) if numbers[0]}
 
 
 def clicks_by_day(session: Session, scope: Scope) -> dict[date, int]:
     """Clicks by people of each day of the brand; an hour belongs to the day in which it begins."""
     zone = zone_of(session, scope.brand_id)
     found: dict[date, int] = {}
-    for when, _, human in _clicked(session, scope, _links(session, scope, Link.id), by_link=False):
-        day = when.astimezone(zone).date() if isinstance(when, datetime) else when
-        found[day] = found.get(day, 0) + int(human)
+    links = _links(session, scope, Link.id)
+    state = figures.kept(session, scope.brand_id, figures.CLICKS, _span(scope), figures.CLICKS_VERSION, months=False)
+    day = LinkDayClicks.day
+    for when, human in (
+        *_of_links(session, links, day, (LinkDayClicks.human,), _among_days(day, state)),
+        *_of_links(session, links, LinkHour.hour, (LinkHour.human,), _within(session, scope, state)),
+    ):
+        on = when.astimezone(zone).date() if isinstance(when, datetime) else when
+        found[on] = found.get(on, 0) + int(human)
     return found
 
 
@@ -335,33 +354,47 @@ def _links(session: Session, scope: Scope, by: By) -> dict[str, Any]:
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def _by_subject(subjects: dict[str, Any], lines: Iterable[Sequence[Any]]) -> dict[Any, list[int]]:
-    """Lines of links added up by what the links count for."""
-    return {line[0]: list(line[1:]) for line in figures.added_up(((subjects[line[0]], *line[1:]) for line in lines), 1)}
-
-
-def _clicked(session: Session, scope: Scope, links: Collection[str], *, by_link: bool) -> list[Line]:
-    """Gross and human clicks of links, each link's, or by day (from days rolled up) and hour (from others)."""
-    state = figures.kept(session, scope.brand_id, figures.CLICKS, Span(scope.start, scope.end), figures.CLICKS_VERSION)
-    found: list[Line] = []
-    if state.days:
-        table, day = LinkDayClicks, LinkDayClicks.day
-        days = (day >= state.days[0], day <= state.days[-1], day.not_in(state.open))
-        found += _of_links(session, links, table.link_id if by_link else day, (table.gross, table.human), days)
+def _clicked_links(session: Session, scope: Scope, links: Collection[str]) -> Iterator[Line]:
+    """Gross clicks, human clicks and uniques by link, in parts: of months, of days rolled up, of the other days."""
+    state = figures.kept(session, scope.brand_id, figures.CLICKS, _span(scope), figures.CLICKS_VERSION)
+    yield from figures.lines(session, scope.brand_id, figures.CLICKS, replace(state, days=()))
+    days, table = _among_days(LinkDayClicks.day, state), LinkDayClicks
+    yield from _of_links(session, links, table.link_id, (table.gross, table.human, table.uniques), days)
+    hours = _within(session, scope, state)
+    for line in _of_links(session, links, LinkHour.link_id, (LinkHour.gross, LinkHour.human), hours):
+        yield (*line, 0)
     if state.open:
-        zone, hour = zone_of(session, scope.brand_id), LinkHour.hour
-        spans = [span(replace(scope, start=one.start, end=one.end), zone) for one in _rolled.stretches(state.open)]
-        within = or_(*(and_(hour >= start, hour < end) for start, end in spans))
-        of = LinkHour.link_id if by_link else hour
-        found += _of_links(session, links, of, (LinkHour.gross, LinkHour.human), (within,))
-    return found
+        open_days = (LinkDay.day >= state.open[0], LinkDay.day <= state.open[-1], LinkDay.day.in_(state.open))
+        for link, uniques in _of_links(session, links, LinkDay.link_id, (LinkDay.uniques,), open_days):
+            yield (link, 0, 0, uniques)
+
+
+def _span(scope: Scope) -> Span:
+    return Span(scope.start, scope.end)
+
+
+def _among_days(day: By, state: Kept) -> tuple[Condition, ...]:
+    """The condition that a day is one of the single ones that are kept; nothing where there is none."""
+    if not state.days:
+        return ()
+    spans = _rolled.stretches(state.days)
+    return (or_(*(day.between(one.start, one.end) for one in spans)),)
+
+
+def _within(session: Session, scope: Scope, state: Kept) -> tuple[Condition, ...]:
+    """The condition that an hour begins on one of the days that are not kept; nothing where there is none."""
+    if not state.open:
+        return ()
+    zone, hour = zone_of(session, scope.brand_id), LinkHour.hour
+    spans = [span(replace(scope, start=one.start, end=one.end), zone) for one in _rolled.stretches(state.open)]
+    return (or_(*(and_(hour >= start, hour < end) for start, end in spans)),)
 
 
 def _of_links(
-    session: Session, links: Collection[str], by: Any, numbers: Sequence[By], when: Iterable[Condition]
+    session: Session, links: Collection[str], by: Any, numbers: Sequence[By], when: Collection[Condition]
 ) -> list[Line]:
-    """Sums over some links: their ids are given, as no planner guesses how many links a channel has."""
-    if not links:
+    """Sums over some links; without a condition nothing is asked. No planner guesses how many links a channel has."""
+    if not links or not when:
         return []
     of_them = among(session, by.class_.link_id, links)
     query = select(by, *(func.sum(number) for number in numbers)).where(of_them, *when).group_by(by)

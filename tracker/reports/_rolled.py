@@ -20,7 +20,7 @@ from tracker.domain.catalog import Channel
 from tracker.ledger import figures
 from tracker.ledger.database import is_postgresql
 from tracker.ledger.figures import Kept, Line, Span
-from tracker.reports._shape import PAYING, Scope, models
+from tracker.reports._shape import PAYING, Scope
 
 Live = Callable[[Session, Scope], Iterable[Sequence[object]]]
 
@@ -34,8 +34,8 @@ _REVISION = 1  # grows when a figure comes to mean something else under the same
 class Figure:
     """`keys` says how many of a line's cells name what it is of; the others are numbers that may be added up.
 
-    `by_model` says that it depends on the model. It is kept for all orders, and `by_channel` for each channel; under
-    other filters it is asked live.
+    `by_model` says that it depends on the model: then it is kept for the one that pays. It is kept for all orders, and
+    `by_channel` for each channel; under other filters it is asked live.
     """
 
     name: str
@@ -48,9 +48,9 @@ class Figure:
         """The name under which it is kept for the filters of `scope`; None where it is not."""
         if scope.campaign_id or scope.partner_id or scope.network:
             return None
-        if scope.channel and not self.by_channel:
+        if (scope.channel and not self.by_channel) or (scope.model != PAYING and self.by_model):
             return None
-        return " ".join((self.name, *([scope.model] if self.by_model else ()), scope.channel or "all"))
+        return f"{self.name} {scope.channel or 'all'}"
 
 
 _figures: dict[str, Figure] = {}
@@ -132,8 +132,7 @@ def stretches(days: Sequence[date]) -> list[Span]:
 def scopes(figure: Figure, brand_id: str, day: date) -> Iterator[Scope]:
     """The scopes of a day for which the figure is kept."""
     for channel in (None, *Channel) if figure.by_channel else (None,):
-        for model in (PAYING, *models()) if figure.by_model else (PAYING,):
-            yield Scope(brand_id, day, day, model, channel=channel)
+        yield Scope(brand_id, day, day, PAYING, channel=channel)
 
 
 def whole(scope: Scope) -> Scope:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.orders import Status
 from tracker.ledger.figures import Line, Span
 from tracker.ledger.tables import Credit, CreditSet, OrderRow, Touch
-from tracker.reports._parts import ALL, CREDITED_BY, GRAINS, TOUCHED_BY
+from tracker.reports._parts import ALL, CREDITED_BY, GRAINS, TOUCHED_BY, keeps
 from tracker.reports._shape import PAYING
 
 # The cells of a credit or a touch that may be a subject or a filter. A touch has no code, pair or day of its own.
@@ -47,8 +47,13 @@ def _ways(kind: str, names: Iterable[str]) -> list[_Way]:
 
 
 def credits(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date, str, list[Line]]]:
-    """What was credited on each of the days, under the names by which `_parts.credited` reads it."""
-    ways, sums = _ways("credits", CREDITED_BY), _Sums()
+    """What was credited on each of the days, under the names by which `_parts.credited` reads it.
+
+    What pays is counted in every way, another model only as `_parts.keeps` says: a year would be ten times as large.
+    """
+    every = _ways("credits", CREDITED_BY)
+    ways = {True: every, False: [way for way in every if keeps(way[0].split("/")[1], way[0].split("/")[2], "")]}
+    sums: _Sums = {}
     alone: dict[tuple[Any, ...], list[int]] = {}
     for _, group in groupby(session.execute(_credits(brand_id, days)), key=itemgetter(0)):
         of_set = list(group)
@@ -57,17 +62,26 @@ def credits(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date,
         if len(of_set) == 1:
             _add(alone, (place, _cells_of(first), first.currency), _figures_of(first))
             continue
-        found = sums.get(place) or sums.setdefault(place, [{} for _ in ways])
+        found = sums.get(place) or sums.setdefault(place, [{} for _ in ways[first.paying]])
         cells, figures = [_cells_of(row) for row in of_set], [_figures_of(row) for row in of_set]
-        _count(found, ways, cells, figures, (first.currency, _summed if first.additive else _greater))
+        _count(found, ways[first.paying], cells, figures, (first.currency, _summed if first.additive else _greater))
     for (place, cell, currency), numbers in alone.items():
-        found = sums.get(place) or sums.setdefault(place, [{} for _ in ways])
-        _count(found, ways, (cell,), (numbers,), (currency, _greater))
+        paying = place[-1]
+        found = sums.get(place) or sums.setdefault(place, [{} for _ in ways[paying]])
+        _count(found, ways[paying], (cell,), (numbers,), (currency, _greater))
+    yield from _named(ways, sums)
+
+
+def _named(ways: dict[bool, list[_Way]], sums: _Sums) -> Iterator[tuple[date, str, list[Line]]]:
+    """Each way's lines under the model's name and, where it pays, under PAYING."""
+    usual = {name for name, _, _ in ways[False]}
     for (day, status, model, paying), counted in sums.items():
-        for (name, _, _), of_way in zip(ways, counted, strict=True):
+        for (name, _, _), of_way in zip(ways[paying], counted, strict=True):
             lines = [(*key, *numbers) for key, numbers in of_way.items()]
-            for told in (model, PAYING) if paying else (model,):
-                yield day, f"{name} {status} {told}", lines
+            if name in usual:
+                yield day, f"{name} {status} {model}", lines
+            if paying:
+                yield day, f"{name} {status} {PAYING}", lines
 
 
 def _cells_of(row: Any) -> _Cells:
@@ -150,7 +164,8 @@ def _credits(brand_id: str, days: Span) -> Any:
 
 def touches(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date, str, list[Line]]]:
     """Where subjects stood in journeys on each of the days, under the names by which `_parts.journeys` reads it."""
-    ways, sums = _ways("touches", TOUCHED_BY), _Sums()
+    ways = _ways("touches", TOUCHED_BY)
+    sums: _Sums = {}
     for _, group in groupby(session.execute(_touches(brand_id, days)), key=itemgetter(0)):
         journey = list(group)
         first = journey[0]

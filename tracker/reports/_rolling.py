@@ -12,13 +12,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, Select, delete, func, insert, literal, select
+from sqlalchemy import Date, Select, delete, func, insert, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from tracker.ledger import figures
 from tracker.ledger.figures import CLICKS, CLICKS_VERSION, ORDERS, Line, Span, first_of, last_of
 from tracker.ledger.tables import Figure as FigureRow
-from tracker.ledger.tables import Link, LinkDayClicks, LinkHour, OrderRow
+from tracker.ledger.tables import Link, LinkDay, LinkDayClicks, LinkHour, OrderRow
 from tracker.reports import _rolled, _rolled_parts
 from tracker.reports._shape import Scope, models, span, zone_of
 
@@ -67,14 +67,34 @@ def roll_clicks(session: Session, brand_id: str, today: date, limit: int) -> int
     zone = zone_of(session, brand_id)
     if first is None or first.astimezone(zone).date() >= today:
         return 0
-    whole = Span(first.astimezone(zone).date(), today - timedelta(days=1))
+    whole = Span(first_of(first.astimezone(zone).date()), today - timedelta(days=1))
     days = figures.kept(session, brand_id, CLICKS, whole, CLICKS_VERSION).open[-limit:]
     changes = figures.changes_of(session, brand_id, CLICKS, days)
     for day in days:
         _add_up_clicks(session, brand_id, day, zone)
     figures.settle(session, changes)
     figures.vouch(session, brand_id, CLICKS, days, CLICKS_VERSION, whole_month=False)
+    for month in sorted({first_of(day) for day in days}):
+        _roll_clicks_of_month(session, brand_id, month, today)
     return len(days)
+
+
+def _roll_clicks_of_month(session: Session, brand_id: str, month: date, today: date) -> None:
+    figures.unvouch(session, brand_id, CLICKS, [month], whole_month=True)
+    last = last_of(month)
+    state = figures.kept(session, brand_id, CLICKS, Span(month, last), CLICKS_VERSION)
+    if last >= today or state.open:
+        return
+    table = LinkDayClicks
+    query = (
+        select(table.link_id, func.sum(table.gross), func.sum(table.human), func.sum(table.uniques))
+        .join(Link, Link.id == table.link_id)
+        .where(Link.brand_id == brand_id, table.day >= month, table.day <= last)
+        .group_by(table.link_id)
+    )
+    lines = [(link, *map(int, numbers)) for link, *numbers in session.execute(query)]
+    figures.keep(session, brand_id, {month: {CLICKS: lines}}, whole_month=True, of_clicks=True)
+    figures.vouch(session, brand_id, CLICKS, [month], CLICKS_VERSION, whole_month=True)
 
 
 def _add_up_clicks(session: Session, brand_id: str, day: date, zone: ZoneInfo) -> None:
@@ -82,12 +102,17 @@ def _add_up_clicks(session: Session, brand_id: str, day: date, zone: ZoneInfo) -
     links = select(Link.id).where(Link.brand_id == brand_id)
     gone = delete(LinkDayClicks).where(LinkDayClicks.day == day, LinkDayClicks.link_id.in_(links))
     session.execute(gone, execution_options={"synchronize_session": False})
-    hours = (
-        select(LinkHour.link_id, literal(day, Date), func.sum(LinkHour.gross), func.sum(LinkHour.human))
-        .where(LinkHour.link_id.in_(links), LinkHour.hour >= start, LinkHour.hour < end)
-        .group_by(LinkHour.link_id)
+    hours = select(LinkHour.link_id, LinkHour.gross, LinkHour.human, literal(0)).where(
+        LinkHour.link_id.in_(links), LinkHour.hour >= start, LinkHour.hour < end
     )
-    session.execute(insert(LinkDayClicks).from_select(["link_id", "day", "gross", "human"], hours))
+    uniques = select(LinkDay.link_id, literal(0), literal(0), LinkDay.uniques).where(
+        LinkDay.link_id.in_(links), LinkDay.day == day
+    )
+    each = union_all(hours, uniques).subquery()
+    link, *numbers = each.c
+    sums = select(link, literal(day, Date), *(func.sum(number) for number in numbers)).group_by(link)
+    columns = ["link_id", "day", "gross", "human", "uniques"]
+    session.execute(insert(LinkDayClicks).from_select(columns, sums))
 
 
 def next_span(session: Session, brand_id: str, today: date, limit: int) -> Span | None:
@@ -114,13 +139,13 @@ def open_of(session: Session, brand_id: str, kind: str, whole: Span, version: st
 def _lines(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date, str, list[Line]]]:
     yield from _rolled_parts.credits(session, brand_id, days)
     yield from _rolled_parts.touches(session, brand_id, days)
-    for day in session.execute(_days_with_orders(brand_id, days)).scalars():
+    for day in filter(None, session.execute(_days_with_orders(brand_id, days)).scalars()):
         for figure in _rolled.registered():
             for scope in _rolled.scopes(figure, brand_id, day):
                 yield day, figure.named(scope) or "", [tuple(line) for line in figure.live(session, scope)]
 
 
-def _days_with_orders(brand_id: str, days: Span) -> Select[date]:
+def _days_with_orders(brand_id: str, days: Span) -> Select[date | None]:
     placed = OrderRow.placed_day
     return select(placed).where(OrderRow.brand_id == brand_id, placed >= days.start, placed <= days.end).distinct()
 

@@ -95,7 +95,10 @@ class LinkDay(Base):
 
 
 class LinkDayClicks(Base):
-    """Roll-up of roll-ups: a link's hours that begin on a day of the brand. Only days with a RolledDay are read."""
+    """Roll-up of roll-ups: a link's hours that begin on a day of the brand, and its uniques of that day.
+
+    Only days with a RolledDay are read.
+    """
 
     __tablename__ = "link_day_clicks"
 
@@ -103,3 +106,4 @@ class LinkDayClicks(Base):
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     gross: Mapped[int]
     human: Mapped[int]
+    uniques: Mapped[int]

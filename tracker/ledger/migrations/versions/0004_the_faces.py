@@ -31,6 +31,7 @@ def upgrade() -> None:
     sa.Column('day', sa.Date(), nullable=False),
     sa.Column('gross', sa.BigInteger(), nullable=False),
     sa.Column('human', sa.BigInteger(), nullable=False),
+    sa.Column('uniques', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('link_id', 'day', name=op.f('pk_link_day_clicks'))
     )
     op.create_table('mails',
