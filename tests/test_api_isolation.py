@@ -47,6 +47,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/schedules/{schedule_id}/run"): {},
     ("POST", "/shared-links"): {"report": "channels", "days": 7, "campaign": "campaign"},
     ("PATCH", "/shared-links/{shared_link_id}"): {"revoked": True},
+    ("PUT", "/shops/{shop_id}/counts"): {"counts": [{"day": "2026-03-01", "orders": 12}]},
+    ("POST", "/segments"): {"segment": "x", "members": [{"email": "lea@example.com"}], "apply": True},
     ("POST", "/imports"): {"shop": "shop", "csv": "id;total\n1;2\n"},
     ("POST", "/rebuilds"): {},
     ("POST", "/replays"): {"draft": "draft", "partner": "partner"},

@@ -38,6 +38,14 @@ PlatformName = Annotated[str, BeforeValidator(_lower), AfterValidator(_platform)
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
+class Guide(Output):
+    """How a shop of a platform is connected: steps in English, in their order, and where the snippet goes."""
+
+    title: str
+    steps: list[str]
+    snippet: str
+
+
 class NewShop(Input):
     """A shop to be. Its secret may come later, when the shop gives it; where we choose it, one is made."""
 
@@ -159,6 +167,18 @@ def secrets(desk: Desk, shop_id: str) -> list[SecretView]:
 def one(desk: Desk, shop_id: str) -> ShopView:
     """The brand's shop of that id. Raises NotFound."""
     return _view(desk, catalog.one(desk.session, Shop, desk.brand_id, shop_id))
+
+
+def guide(platform: str) -> Guide:
+    """How shops of a platform are connected; a platform that says nothing of it has its help on signatures alone."""
+    found = platforms()[platform]
+    steps = getattr(found, "STEPS", (found.SIGNATURE_HELP,))
+    return Guide(title=found.TITLE, steps=list(steps), snippet=getattr(found, "SNIPPET", ""))
+
+
+def snippet(desk: Desk) -> str:
+    """The line that the pages of the brand's shops carry, so that the whole journey reaches the order."""
+    return f'<script async src="{desk.public_url}/s.js?brand={desk.brand_id}"></script>'
 
 
 def page(desk: Desk, query: ShopQuery) -> Page[ShopView]:

@@ -7,7 +7,7 @@ import sys
 import click
 
 from tracker.catalog import shops
-from tracker.cli import _shared
+from tracker.cli import _shared, _shop_counts
 from tracker.cli._shared import brand_option, json_option
 
 _STDIN = "-"
@@ -16,6 +16,7 @@ _STDIN = "-"
 def register(root: click.Group) -> None:
     """Add the `shop` commands."""
     root.add_command(shop)
+    _shop_counts.register(shop)
 
 
 @click.group()
@@ -166,6 +167,8 @@ def _say_what_next(shop: shops.ShopView) -> None:
             f"\nNext: give the shop the webhook URL, and us its secret: tracker shop secret add {shop.id} SECRET\n"
             f"{shops.platforms()[shop.platform].SIGNATURE_HELP} Until then its deliveries are refused (401)."
         )
+    for number, step in enumerate(shops.guide(shop.platform).steps, start=1):
+        click.echo(f"{number}. {step}")
 
 
 def _change(shop: str, brand: str | None, as_json: bool, **options: object) -> None:

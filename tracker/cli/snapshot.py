@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 import click
 
 from tracker.catalog import _csv_lines, snapshots
 from tracker.catalog.snapshots import ImportView
-from tracker.cli import _shared
+from tracker.cli import _files, _shared
 from tracker.cli._shared import brand_option, json_option
 from tracker.domain.engagement import COUNTERS
-from tracker.errors import BadInput
 
 
 def register(root: click.Group) -> None:
@@ -81,7 +78,9 @@ def import_(
     **defaults: str | None,
 ) -> None:
     """Add the snapshots of a CSV file; "-" reads standard input. First look at what it would do, then --apply."""
-    lines = _csv_lines.read(_bytes(file), _mapping(columns), snapshots.FIELDS, days=("taken_at",), day_first=day_first)
+    lines = _csv_lines.read(
+        _files.content(file), _files.mapping(columns), snapshots.FIELDS, days=("taken_at",), day_first=day_first
+    )
     given = {name: value for name, value in defaults.items() if value}
     opened = _shared.writing if apply else _shared.reading
     with opened(brand, given.get("placement")) as desk:
@@ -101,22 +100,3 @@ def _print(found: ImportView) -> None:
     click.echo(f"{len(found.added)} {done}, {found.there_already} there already, {len(found.refused)} refused")
     if found.added and not found.applied:
         click.echo("Nothing was written: say --apply to write them.")
-
-
-def _mapping(columns: Iterable[str]) -> dict[str, str]:
-    found = {}
-    for said in columns:
-        field, equals, column = said.partition("=")
-        if not (equals and column.strip()):
-            raise BadInput("column", "want field=column, such as views=Vues")
-        found[field.strip()] = column.strip()
-    return found
-
-
-def _bytes(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(file).read_bytes()
-    except OSError:
-        raise BadInput("file", f"there is no file {file} to read") from None

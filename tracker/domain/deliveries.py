@@ -56,7 +56,8 @@ class Redaction:
 class Platform(Protocol):
     """The shape of a module in `tracker.platforms`: one shop software. Pure functions and constants.
 
-    Three things may be added. `new_secret() -> str` makes a secret where the shop lets us choose it.
+    Some things may be added. `STEPS` say in English how such a shop is connected, one sentence or two a step, and
+    `SNIPPET` where the snippet goes there. `new_secret() -> str` makes a secret where the shop lets us choose it.
     `redaction(delivery, shop) -> Redaction | None` reads a privacy request (None for every other body, BadPayload for a
     broken one). `GONE_STATUS` answers deliveries of a shop that was disabled, 410 if not given.
     """

@@ -39,7 +39,7 @@ from tracker.domain.orders import (
     fold,
 )
 from tracker.errors import BadPayload, say
-from tracker.ledger import figures, inbox
+from tracker.ledger import figures, inbox, segments
 from tracker.ledger.bulk import insert_ignore
 from tracker.ledger.database import is_postgresql
 from tracker.ledger.due import mark_due
@@ -410,6 +410,7 @@ def forget(
     _lock_customers(session, home.brand_id, customers)
     named = {(home.shop_id, external_id[:LONGEST_EXTERNAL_ID]) for external_id in external_ids}
     orders = sorted(named | _orders_of(session, home.brand_id, customers))
+    segments.forget(session, home.brand_id, {*customers, *_customers_of(session, orders)})
     insert_ignore(session, Redaction, [{"shop_id": shop, "external_id": order, "at": now} for shop, order in orders])
     deliveries: set[str] = set()
     for shop_id, external_id in orders:
@@ -424,6 +425,7 @@ def forget_shop(session: Session, home: Home, *, now: datetime) -> Erasure:
     """Take every customer out of one shop's orders and blank its raw bodies; amounts stay. Safe to repeat."""
     known = session.execute(select(OrderRow.external_id).where(OrderRow.shop_id == home.shop_id)).scalars().all()
     insert_ignore(session, Redaction, [{"shop_id": home.shop_id, "external_id": order, "at": now} for order in known])
+    segments.forget(session, home.brand_id, _customers_of(session, [(home.shop_id, order) for order in known]))
     for external_id in sorted(known):
         _forget_order(session, home.shop_id, external_id)
     return Erasure(orders=len(known), bodies=inbox.blank_shop(session, home.shop_id))
@@ -460,6 +462,16 @@ def _orders_of(session: Session, brand_id: str, customers: Collection[str]) -> s
         .where(Shop.brand_id == brand_id, OrderEventRow.change["customer"].as_string().in_(customers))
     )
     return {(row.shop_id, row.external_id) for query in (rows, events) for row in session.execute(query)}
+
+
+def _customers_of(session: Session, orders: Sequence[tuple[str, str]]) -> set[str]:
+    """The customers whom these orders still name."""
+    ids = [order_id(shop_id, external_id) for shop_id, external_id in orders]
+    found: set[str] = set()
+    for start in range(0, len(ids), 500):
+        query = select(OrderRow.customer).where(OrderRow.id.in_(ids[start : start + 500]))
+        found.update(customer for customer in session.execute(query).scalars() if customer is not None)
+    return found
 
 
 def _blank(session: Session, deliveries: Collection[str]) -> int:

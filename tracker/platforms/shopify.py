@@ -36,6 +36,17 @@ SIGNATURE_HELP = (
     "In Shopify, Settings > Notifications > Webhooks, the text after “Your webhooks will be signed with”; for webhooks "
     "made by an app, the app's client secret."
 )
+STEPS = (
+    "In Shopify, open Settings, Notifications, Webhooks.",
+    "Create a webhook for each of these events, in JSON, for the latest stable API version, with the webhook URL shown"
+    " here: Order creation, Order payment, Order update, Order cancellation, Order deletion, Refund create. Where data"
+    " of customers must be erasable, point the privacy webhooks of your app at it too.",
+    "Shopify then shows “Your webhooks will be signed with …”. Add that text here as the shop's secret: until then its"
+    " deliveries are refused.",
+    "Paste the snippet, so that the whole journey reaches the order. Shopify's own consent banner is heard.",
+    "Place an order: it shows under Orders within seconds. What could not be read is counted under Data health.",
+)
+SNIPPET = "Online Store, Themes, Edit code: into theme.liquid, just before </head>."
 
 # Shopify removes subscriptions that keep failing, others of the shop among them, so a disabled shop is thanked too.
 GONE_STATUS = 200

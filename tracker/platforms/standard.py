@@ -57,6 +57,15 @@ from tracker.platforms._json import read_object
 
 TITLE = "Standard Webhooks"
 SIGNATURE_HELP = "The secret that both sides share: whsec_ followed by the base64 of 24 to 64 random bytes."
+STEPS = (
+    "Give your shop's developer the webhook URL and the secret shown here.",
+    "For every order that is created, paid, changed, cancelled or refunded, the shop posts a canonical order in JSON to"
+    " that URL, signed as Standard Webhooks says. The README names where its whole description is.",
+    "Paste the snippet: it fills a field called rk of a form with data-tracker, which goes with the order as its click"
+    " ids.",
+    "Place an order: it shows under Orders within seconds. What could not be read is counted under Data health.",
+)
+SNIPPET = "Onto every page of the shop, just before </head>."
 
 _PREFIX = "whsec_"
 _MOST_SIGNATURES = 20

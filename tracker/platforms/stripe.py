@@ -42,6 +42,18 @@ from tracker.platforms._json import read_object
 
 TITLE = "Stripe"
 SIGNATURE_HELP = "In Stripe, Developers > Webhooks > your endpoint, the “Signing secret”: it begins with whsec_."
+STEPS = (
+    "In Stripe, open Developers, Webhooks and add an endpoint with the webhook URL shown here and these events:"
+    " checkout.session.completed, checkout.session.async_payment_succeeded, checkout.session.async_payment_failed,"
+    " invoice.paid, payment_intent.succeeded, charge.refunded, refund.created, refund.updated, refund.failed,"
+    " charge.dispute.funds_withdrawn, charge.dispute.funds_reinstated.",
+    "Copy the endpoint's signing secret, which begins with whsec_, and add it here as the shop's secret: until then its"
+    " deliveries are refused.",
+    "Pass the click's id as client_reference_id or metadata[rk] of the session, and the promo code as"
+    " metadata[promo_code]: Stripe itself sends only ids of its promotion codes.",
+    "Place an order: it shows under Orders within seconds. What could not be read is counted under Data health.",
+)
+SNIPPET = "Onto every page that links to Stripe, just before </head>: it adds the click's id to payment links."
 
 _PREFIX = "whsec_"
 _MOST_SIGNATURES = 20

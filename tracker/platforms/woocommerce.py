@@ -24,6 +24,17 @@ SIGNATURE_HELP = (
     "In WordPress, WooCommerce > Settings > Advanced > Webhooks, the “Secret” of the webhook; give every webhook of "
     "the shop the same one."
 )
+STEPS = (
+    "Choose a long random text as the secret, and add it here as the shop's secret.",
+    "In WordPress, open WooCommerce, Settings, Advanced, Webhooks. Add a webhook for each of Order created, Order"
+    " updated, Order deleted and Order restored, each Active, with the webhook URL shown here as delivery URL and that"
+    " text as secret. The ping that WooCommerce sends on saving is answered.",
+    "Leave Order attribution switched on, under Settings, Advanced, Features: it reports the first page of the visit,"
+    " with the click's id.",
+    "Paste the snippet, so that the whole journey reaches the order.",
+    "Place an order: it shows under Orders within seconds. What could not be read is counted under Data health.",
+)
+SNIPPET = "Into the header.php of your theme, just before </head>, or by any plugin that adds code to the header."
 
 _STATUS = {
     "pending": Status.PENDING,

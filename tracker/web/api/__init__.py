@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint, APIFlask
 
-from tracker.web.api import _document, _estimates, _nouns, _papers, _problems, _results, _rules, _work
+from tracker.web.api import _document, _estimates, _health, _nouns, _papers, _problems, _results, _rules, _work
 from tracker.web.api._doors import Door
 from tracker.wiring import Wiring
 
@@ -21,5 +21,6 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     _rules.register(blueprint, door)
     _estimates.register(blueprint, door)
     _work.register(blueprint, door)
+    _health.register(blueprint, door)
     _document.register(app, blueprint, wiring.settings)
     app.register_blueprint(blueprint)
