@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tracker.demo import cast, stage, story, verdict
+from tracker.demo import cast, office, plans, stage, story, verdict
 from tracker.demo.player import Player, Record
 from tracker.demo.stage import Api, Stage
 from tracker.errors import TrackerError
@@ -50,8 +50,11 @@ def demo(state: Path, seconds: float, size: float, serve: bool) -> None:
         brand_id, key = stage.open_brand(running)
         api = Api(wire, key)
         script = story.write(size=size)
-        record = _play(console, running, stage.furnish(running, api, brand_id), script)
+        scenery = stage.furnish(running, api, brand_id)
+        office.plan(api, scenery)
+        record = _play(console, running, scenery, script)
         _reconcile(console, running, api, script, record)
+        office.keep_books(running, scenery, script, record)
         _report(console, running, api, script, record)
         console.print(f"[dim]{time.monotonic() - began:.0f} seconds in all[/]")
         if serve:
@@ -59,10 +62,7 @@ def demo(state: Path, seconds: float, size: float, serve: bool) -> None:
 
 
 def _play(console: Console, running: Stage, scenery: stage.Scenery, script: story.Story) -> Record:
-    clock = running.clock
-    assert clock.origin is not None
-    # The moment at which the demo's clock has caught up with the wall's.
-    until = clock.origin + timedelta(seconds=clock.behind.total_seconds() / (clock.speed - 1))
+    until = stage.caught_up(running.clock)
     with _progress(console) as progress:
         task = progress.add_task(f"Four weeks of {cast.BRAND}", total=len(script.acts), unit="visits and webhooks")
         return Player(running, scenery, script, lambda count: progress.advance(task, count)).play(until)
@@ -125,11 +125,18 @@ def _cell(value: Any, kind: str) -> str:
 
 
 def _serve(console: Console, running: Stage) -> None:
-    """Leave the pages running until Ctrl-C."""
-    console.print(f"\nThe pages:  [bold]{running.settings.public_url}[/]", highlight=False)
-    console.print(f"Sign in:    {stage.SIGN_IN}, password {stage.PASSWORD}", highlight=False)
-    console.print(f"The log:    {running.log}", highlight=False)
-    console.print(f"Try also:   TRACKER_STATE={running.settings.state} TRACKER_DEMO=1 tracker orders", highlight=False)
+    """Say where to look and as whom, and leave the pages running until Ctrl-C."""
+    url = running.settings.public_url
+    console.print(f"\nThe overview:        [bold]{url}/[/]   {stage.SIGN_IN} (owner)", highlight=False)
+    for email, role, partner in plans.PEOPLE:
+        if partner:
+            console.print(f"A partner's page:    [bold]{url}/partner[/]   {email} ({partner})", highlight=False)
+        else:
+            console.print(f"As somebody else:    {email} ({role})", highlight=False)
+    console.print(f"Everybody's password: [bold]{stage.PASSWORD}[/] (of the demo alone)", highlight=False)
+    console.print(f"The log:             {running.log}", highlight=False)
+    console.print(f"Try also:            TRACKER_STATE={running.settings.state} TRACKER_DEMO=1 tracker orders",
+                  highlight=False)  # fmt: skip
     console.print("Ctrl-C stops it all.")
     with suppress(KeyboardInterrupt):
         running.process.wait()

@@ -27,6 +27,7 @@ class Record:
     """What was answered. Guarded by its lock."""
 
     clicks: dict[int, str] = field(default_factory=dict)  # number of the visit → click id
+    clicked: dict[int, datetime] = field(default_factory=dict)  # number of the visit → when it was answered
     orphans: int = 0
     visits: Counter[Errand] = field(default_factory=Counter)
     deliveries: int = 0
@@ -114,6 +115,7 @@ class Player:
             self.record.orphans += 1
         elif visit.errand.recorded:
             parameter = self._stage.settings.click_parameter
+            self.record.clicked[visit.number] = self._stage.clock.now()
             self.record.clicks[visit.number] = parse_qs(urlsplit(location).query)[parameter][0]
 
     # --- a shop ------------------------------------------------------------------------------------------------------
@@ -142,7 +144,8 @@ class Player:
 
     def _placed_at(self, purchase: Purchase) -> datetime:
         with self.record.lock:
-            return self.record.placed.setdefault(purchase.number, self._stage.clock.now().replace(microsecond=0))
+            moment = self.record.clicked[purchase.visits[-1]] if purchase.at_once else self._stage.clock.now()
+            return self.record.placed.setdefault(purchase.number, moment.replace(microsecond=0) + timedelta(seconds=1))
 
     def _told_at(self, delivery: Delivery, step: Step, placed_at: datetime) -> datetime:
         """When the shop says that the step happened: its own second of the first breath, or now, after all before."""

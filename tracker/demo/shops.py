@@ -84,6 +84,13 @@ def _tax(amount: int) -> int:
     return int(amount * _TAX + Fraction(1, 2))
 
 
+def _landing_query(purchase: Purchase, clicks: list[str]) -> str:
+    """The query of the address at which the visit began: our click id, and what other marketing left there."""
+    ours = f"utm_source=partner&rk={clicks[0]}" if clicks else ""
+    query = "&".join(part for part in (ours, purchase.other_marketing) if part)
+    return f"?{query}" if query else ""
+
+
 def _money(amount: int) -> str:
     return f"{amount // 100}.{amount % 100:02d}"
 
@@ -128,7 +135,7 @@ def _shopify_order(
 ) -> dict[str, Any]:
     order = sums(purchase)
     paid, cancelled = _has_happened(purchase, Step.PAID, step), step is Step.CANCELLED
-    query = f"?utm_source=partner&rk={clicks[0]}" if clicks else ""
+    query = _landing_query(purchase, clicks)
     notes = [{"name": "rk", "value": ",".join(clicks)}] if len(clicks) > 1 else []
     codes = [{"code": purchase.code, "amount": _money(order.discount), "type": "percentage"}] if purchase.code else []
     return {
@@ -164,6 +171,7 @@ def _shopify_order(
         "email": purchase.customer,
         "contact_email": purchase.customer,
         "customer": {"id": 1, "email": purchase.customer, "first_name": "Sample", "last_name": "Shopper"},
+        "shipping_address": {"country_code": "FR", "zip": purchase.postcode},
         "line_items": [_shopify_line(purchase, index) for index in range(len(purchase.lines))],
         "shipping_lines": [{"title": "Standard", "price": _money(order.shipping), "tax_lines": []}],
         "refunds": [],
@@ -284,6 +292,7 @@ def _woocommerce(
         "total_tax": _money(order.goods_tax),
         "customer_id": 0,
         "billing": {"first_name": "Sample", "last_name": "Shopper", "email": purchase.customer},
+        "shipping": {"country": "FR", "postcode": purchase.postcode},
         "payment_method": "stripe",
         "meta_data": _woocommerce_meta(purchase, clicks),
         "line_items": [_woocommerce_line(purchase, index) for index in range(len(purchase.lines))],
@@ -301,8 +310,8 @@ def _woocommerce_status(purchase: Purchase, step: Step) -> str:
 
 def _woocommerce_meta(purchase: Purchase, clicks: list[str]) -> list[dict[str, Any]]:
     meta: list[dict[str, Any]] = [{"id": 1, "key": "_wc_order_attribution_source_type", "value": "utm"}]
-    if clicks:
-        entry = f"https://{LANDING_DOMAIN}/?utm_source=partner&rk={clicks[0]}"
+    if query := _landing_query(purchase, clicks):
+        entry = f"https://{LANDING_DOMAIN}/{query}"
         meta.append({"id": 2, "key": "_wc_order_attribution_session_entry", "value": entry})
     if len(clicks) > 1:
         meta.append({"id": 3, "key": "_rk", "value": ",".join(clicks)})

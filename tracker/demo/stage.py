@@ -14,13 +14,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from tracker.clock import Clock
-from tracker.demo import cast
+from tracker.demo import cast, plans
 from tracker.demo.story import DAYS
 from tracker.errors import Conflict, Unavailable
 from tracker.settings import Settings, demo_clock
@@ -240,28 +240,53 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """When a day of the four weeks is. Where the demo began late its days are shorter; those to come are whole."""
+
+    began: datetime
+    ends: datetime
+
+    @classmethod
+    def of(cls, clock: Clock) -> Calendar:
+        """From now until the demo's clock has caught up with the wall's."""
+        return cls(clock.now(), caught_up(clock))
+
+    def at(self, day: float) -> datetime:
+        """The moment of a day, 0 for the beginning."""
+        if day > DAYS:
+            return self.ends + timedelta(days=day - DAYS)
+        return self.began + (self.ends - self.began) * (day / DAYS)
+
+    def day(self, day: float) -> date:
+        """The date of a day."""
+        return self.at(day).date()
+
+
+def caught_up(clock: Clock) -> datetime:
+    """The moment at which the demo's clock has caught up with the wall's."""
+    assert clock.origin is not None
+    return clock.origin + timedelta(seconds=clock.behind.total_seconds() / (clock.speed - 1))
+
+
 @dataclass(frozen=True)
 class Scenery:
-    """What was put into the catalog: where each store posts, by its place in the cast."""
+    """What was put into the catalog: where each store posts, by its place in the cast, and campaigns' ids by name."""
 
     brand_id: str
     webhook_paths: tuple[str, ...]
+    campaigns: Mapping[str, str]
+    calendar: Calendar
 
 
 def furnish(stage: Stage, api: Api, brand_id: str) -> Scenery:
     """Put the cast into the catalog, through the REST API."""
     api.add("rules", windows={"click": cast.CLICK_DAYS})
-    today = stage.clock.now().date()
-    campaign = api.add(
-        "campaigns",
-        name=cast.CAMPAIGN,
-        objective="sales",
-        starts_on=str(today),
-        utm={"utm_source": "{partner}", "utm_campaign": "winter-lights"},
-    )["id"]
+    calendar = Calendar.of(stage.clock)
+    campaigns = {plan.name: api.add("campaigns", **plan.fields(calendar.day))["id"] for plan in plans.CAMPAIGNS}
     for promoter in cast.PROMOTERS:
-        _engage(stage, api, promoter, campaign)
-    return Scenery(brand_id, tuple(_connect(api, store) for store in cast.STORES))
+        _engage(calendar, api, promoter, campaigns)
+    return Scenery(brand_id, tuple(_connect(api, store) for store in cast.STORES), campaigns, calendar)
 
 
 def open_brand(stage: Stage) -> tuple[str, str]:
@@ -272,40 +297,42 @@ def open_brand(stage: Stage) -> tuple[str, str]:
     return brand, stage.cli("key", "add", "--brand", brand, "--name", "demo")["key"]
 
 
-def _engage(stage: Stage, api: Api, promoter: cast.Promoter, campaign: str) -> None:
-    name = promoter.name.split()[0].lower()
-    email = f"{name}@example.com"
-    partner = api.add("partners", name=promoter.name, kind=promoter.kind, followers=promoter.followers, email=email)[
-        "id"
-    ]
-    percent, returning = cast.TERMS[promoter.influences]
+def _engage(calendar: Calendar, api: Api, promoter: cast.Promoter, campaigns: Mapping[str, str]) -> None:
+    name = promoter.email.partition("@")[0]
+    partner = api.add(
+        "partners", name=promoter.name, kind=promoter.kind, followers=promoter.followers, email=promoter.email,
+        language="fr",
+    )["id"]  # fmt: skip
+    percent, returning = ("0", "0") if promoter.kind == "own" else cast.TERMS[promoter.influences]
     api.add(
         "terms", partner=partner, percent=percent, returning_percent=returning, hold_days=cast.HOLD_DAYS,
-        valid_from=str(stage.clock.now().date() - timedelta(days=1)),
+        valid_from=str(calendar.day(0) - timedelta(days=1)),
     )  # fmt: skip
     for spot in promoter.spots:
         placement = None
         if spot.network is not None:
-            published = stage.clock.now() + timedelta(days=spot.day)
+            published = calendar.at(spot.day)
             placement = api.add(
                 "placements",
                 partner=partner,
-                campaign=campaign,
+                campaign=campaigns[spot.campaign],
                 network=spot.network,
                 format=spot.format,
+                title=spot.title,
+                message=spot.message,
                 url=f"https://{spot.network}.example.com/{name}/{spot.slug}",
                 published_at=published.isoformat(),
             )["id"]
         api.add(
             "links",
             partner=partner,
-            campaign=campaign,
+            campaign=campaigns[spot.campaign],
             placement=placement,
             slug=spot.slug,
             landing_url=f"https://{cast.LANDING_DOMAIN}{spot.path}",
         )
     if promoter.code:
-        api.add("codes", partner=partner, code=promoter.code, campaign=campaign)
+        api.add("codes", partner=partner, code=promoter.code, campaign=campaigns[promoter.spots[0].campaign])
 
 
 def _connect(api: Api, store: cast.Store) -> str:

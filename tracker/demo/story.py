@@ -12,9 +12,13 @@ from tracker.demo.cast import (
     AFFILIATES,
     BOTS,
     BROWSERS,
+    COMPARED,
+    COUPON_SITE,
     GOODS,
+    HELD_OUT,
     IN_APP_BROWSERS,
     INFLUENCERS,
+    OTHER_MARKETING,
     PREVIEWS,
     PROMOTERS,
     REFERRERS,
@@ -87,7 +91,8 @@ class Line:
 class Purchase:
     """An order. `visits` are the numbers of the visits whose click ids the shop kept, the landing first.
 
-    `per_cent_off` is what its code takes off; `refund` is in minor units, tax included.
+    `per_cent_off` is what its code takes off; `refund` is in minor units, tax included. With `at_once` it was placed in
+    the moment of its last click.
     """
 
     day: float
@@ -102,6 +107,19 @@ class Purchase:
     test: bool = False
     steps: frozenset[Step] = field(default=frozenset({Step.CREATED, Step.PAID}))
     refund: int = 0
+    at_once: bool = False
+
+    @property
+    def postcode(self) -> str:
+        """Where the goods go. Those whom somebody brought live where amplification ran twice as often as elsewhere."""
+        departments = HELD_OUT + COMPARED * (2 if self.visits else 1)
+        return f"{departments[self.number * 7 % len(departments)]}000"
+
+    @property
+    def other_marketing(self) -> str | None:
+        """What another advertiser or network left in the landing's address; on most orders nothing."""
+        turn = self.number % 23
+        return OTHER_MARKETING[turn // 3] if turn < 9 and turn % 3 == 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +168,14 @@ def write(seed: int = SEED, *, size: float = 1.0) -> Story:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """How a sale came about: the channels of its clicks in time order (i, a), and whose code was typed."""
+    """How a sale came about: the channels of its clicks in time order (i, a; h is the coupon site), and whose code.
+
+    With `at_once` the code was typed right after the last click.
+    """
 
     clicks: str = ""
     code: str = ""
+    at_once: bool = False
 
 
 # What happens how often; sales by code alone are told with their promoters.
@@ -166,12 +188,14 @@ _SHAPES: Sequence[tuple[_Shape, int]] = (
     (_Shape("iia"), 16),
     (_Shape("i", code="own"), 44),
     (_Shape("i", code="coupon"), 26),  # the influencer's click, the coupon site's code
-    (_Shape("a", code="influencer"), 12),
+    (_Shape("h", code="leaked", at_once=True), 12),  # the coupon site publishes an influencer's code
     (_Shape("ia", code="own"), 14),
     (_Shape(), 56),  # nobody's
     (_Shape(code="unknown"), 8),
 )
 _UNKNOWN_CODE = "STAFF-LUNCH"
+_LEAKED_CODE = "INES15"
+_AMONG: dict[str, Sequence[Promoter]] = {"i": INFLUENCERS, "a": AFFILIATES, "h": (COUPON_SITE,)}
 
 
 class _Author:
@@ -209,15 +233,15 @@ class _Author:
 
     def sale(self, shape: _Shape, owner: Promoter | None = None) -> None:
         """One order with the clicks before it and everything that the shop tells of it."""
-        promoters = [self._promoter(INFLUENCERS if letter == "i" else AFFILIATES) for letter in shape.clicks]
+        promoters = [self._promoter(_AMONG[letter]) for letter in shape.clicks]
         day = self._order_day(promoters, owner)
         visits = tuple(self._clicks_before(day, promoters))
         code = self._code(shape.code, owner or (promoters[0] if promoters else None))
-        purchase = self._purchase(day, visits, code)
+        purchase = self._purchase(day, visits, code, at_once=shape.at_once)
         self.acts.extend(self._deliveries(purchase))
 
     def _promoter(self, among: Sequence[Promoter]) -> Promoter:
-        return self._chance.choices(among, [sum(spot.visits for spot in promoter.spots) for promoter in among])[0]
+        return self._chance.choices(among, [_draw(promoter) for promoter in among])[0]
 
     def _order_day(self, promoters: Sequence[Promoter], owner: Promoter | None) -> float:
         """A day by which everybody involved has been published, and journeys have had room."""
@@ -285,12 +309,12 @@ class _Author:
         if whose == "own":
             return owner.code if owner else None
         if whose == "coupon":
-            return next(promoter.code for promoter in AFFILIATES if promoter.code)
-        if whose == "influencer":
-            return self._chance.choice(INFLUENCERS).code
+            return COUPON_SITE.code
+        if whose == "leaked":
+            return _LEAKED_CODE
         return _UNKNOWN_CODE if whose == "unknown" else None
 
-    def _purchase(self, day: float, visits: tuple[int, ...], code: str | None) -> Purchase:
+    def _purchase(self, day: float, visits: tuple[int, ...], code: str | None, *, at_once: bool) -> Purchase:
         self._purchases += 1
         chance = self._chance
         steps = {Step.CREATED, Step.PAID}
@@ -318,6 +342,7 @@ class _Author:
             test=STORES[store].platform == "shopify" and chance.random() < 0.025,  # WooCommerce knows no test orders
             steps=frozenset(steps),
             refund=refund,
+            at_once=at_once,
         )
 
     def _basket(self) -> list[tuple[str, int]]:
@@ -360,3 +385,8 @@ def _off(code: str | None) -> int:
     """What a code of ours takes off, in per cent: its last two digits, or the one."""
     digits = "".join(character for character in code or "" if character.isdigit())
     return int(digits) if digits else 0
+
+
+def _draw(promoter: Promoter) -> float:
+    """How many of the sales are a promoter's, beside the others'."""
+    return promoter.appeal * sum(spot.visits for spot in promoter.spots)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -16,6 +17,7 @@ from flask_babel import Babel, get_locale, gettext
 
 from tracker import errors
 from tracker.reports import _figures, _reader, _words
+from tracker.reports._compare import BEFORE
 from tracker.reports._reader import Reader
 from tracker.reports._shape import Column, Kind, Row
 from tracker.wiring import Wiring
@@ -33,7 +35,7 @@ def register(app: Flask, wiring: Wiring) -> None:
     folder = str(Path(__file__).parent.parent / "translations")
     Babel(app, default_translation_directories=folder, locale_selector=language)
     filters = (money, decimal_money, decimal_percent, percent, weight, integer, number, day, moment, clock, word, cell,
-               told, steps, age, size, growth)  # fmt: skip
+               told, steps, age, size, growth, earlier)  # fmt: skip
     app.jinja_env.filters.update({function.__name__: function for function in filters})
     app.jinja_env.globals["language"] = language
 
@@ -132,6 +134,11 @@ def growth(row: Row, column: Column, before: Column) -> str:
         return ""
     pattern = get_locale().percent_formats[None].pattern.replace("#,##0", "#,##0")
     return numbers.format_percent(float((now - was) / abs(was)), f"+{pattern};-{pattern}", locale=get_locale())
+
+
+def earlier(column: Column) -> Column:
+    """The column that says what another was in the earlier period."""
+    return replace(column, key=column.key + BEFORE)
 
 
 def steps(path: str) -> list[tuple[str, int]]:

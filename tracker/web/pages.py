@@ -21,12 +21,14 @@ from sqlalchemy.orm import Session
 
 from tracker.domain import ids
 from tracker.domain.catalog import Channel
+from tracker.domain.objectives import OBJECTIVES
 from tracker.domain.orders import Status
 from tracker.domain.roles import Right
 from tracker.errors import BadInput, NotFound, Unavailable, say
+from tracker.ledger import mails
 from tracker.ledger.accounts import Person
 from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Placement, Shop
-from tracker.reports import _behind, _compare, _pdf, _shape, _xlsx, returns
+from tracker.reports import _behind, _cockpit, _compare, _pdf, _shape, _xlsx
 from tracker.reports._orders import OrderFilter, orders_page, receipt
 from tracker.reports._shape import Kind, Result, Row, Scope
 from tracker.web import _tables, auth, charts, filters, guard, health
@@ -179,7 +181,7 @@ def _add_orders(blueprint: Blueprint, wiring: Wiring) -> None:
 def _add_system(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.get("/system")
     def system() -> ResponseReturnValue:
-        view, found = None, health.examine(wiring)
+        view, found = None, health.examine(wiring, auth.signed_in(wiring))
         if found.ledger is not None:
             with suppress(OperationalError, InterfaceError), wiring.sessions() as session:
                 view = View.of_request(session, wiring)
@@ -213,7 +215,7 @@ class View:
         known = session.execute(select(Brand).order_by(Brand.name)).scalars().all()
         for each in known:
             session.expunge(each)  # a page of what was refused tells it after the transaction was undone
-        brands = [brand for brand in known if person is None or person.may(Right.READ, brand.id)]
+        brands = [brand for brand in known if person is not None and person.may(Right.READ, brand.id)]
         if not brands:
             return None
         asked = request.args.get("brand") or brands[0].id
@@ -420,12 +422,19 @@ def _href_of(row: Row, key: str) -> str | None:
 
 
 def _overview(session: Session, view: View) -> dict[str, object]:
-    """What the overview shows: four reports and the latest orders."""
+    """What the overview shows: the cockpit's figures, four reports and the latest orders."""
     days, partners = view.run(session, "days"), view.run(session, "partners")
     orders, _ = orders_page(session, view.brand.id, limit=8, model=view.scope.model, where=_in_scope(view.scope))
+    person = cast("Person | None", g.get("person"))
     return {
         "overview": view.run(session, "overview"),
-        "returned": returns.total(session, view.scope),
+        "money": _cockpit.returned(session, view.scope, view.compare),
+        "figures": _cockpit.COLUMNS,
+        "running": _cockpit.running(session, view.scope, view.today),
+        "placements": _cockpit.placements(session, view.scope),
+        "waiting": _cockpit.waiting(session, view.scope, view.brand.currency),
+        "failed_letters": mails.count(session).failed if person is not None and person.operator else 0,
+        "objectives": OBJECTIVES,
         "channels_report": view.run(session, "channels"),
         "partners": partners,
         "partner_columns": [column for column in partners.columns if column.key in _BRIEF],
