@@ -82,7 +82,7 @@ def _row(order: OrderRow, shop: str, credits_of: Iterable[tuple[str, int]]) -> R
     return {
         "order_id": order.id,
         "placed_at": order.placed_at,
-        "number": order.number,
+        "number": order.number or order.external_id,
         "external_id": order.external_id,
         "shop": shop,
         "status": order.status,
