@@ -15,7 +15,7 @@ from tracker.domain.commissions import Kind, Offer, Row, Sale, Share, State, hol
 from tracker.domain.ids import new_id
 from tracker.domain.journeys import EARNING_CHANNELS
 from tracker.domain.orders import FORMULAS, Status
-from tracker.ledger import terms
+from tracker.ledger import figures, terms
 from tracker.ledger.bulk import insert_ignore, insert_rows
 from tracker.ledger.database import among
 from tracker.ledger.tables import (
@@ -98,6 +98,7 @@ def write(
     insert_ignore(session, OrderTerms, [_freezing(case, now) for case, _ in reckoned if not case.frozen and case.offer])
     rows = [_commission(case, row, causes[case.order_id], now) for case, rows in reckoned for row in rows]
     insert_rows(session, Commission, rows)
+    figures.orders_changed(session, [row["order_id"] for row in rows])
     insert_rows(session, CommissionStep, [_approved(row["id"], now) for row in rows if row["approves_at"] <= now])
     return len(rows)
 

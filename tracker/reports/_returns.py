@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.costs import Cell, Cost, Kind, Push, Resource, Spread, placed, resource_of
 from tracker.ledger import catalog, costs
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import Brand, Campaign, Credit, Link, Partner
-from tracker.reports._parts import CREDITED_BY, By, Credited, Key, clicks, credited, partners_of
+from tracker.reports import _rolled
+from tracker.reports._parts import CREDITED_BY, By, Credited, Key, brand_currency, clicks, credited, partners_of
 from tracker.reports._shape import Scope
 
 _CONSTANTS: list[By] = [literal_column(f"'{text}'") for text in ("-", "/", "")]
@@ -95,8 +97,16 @@ def _parts(session: Session, scope: Scope, brand: Brand) -> Iterable[tuple[Cell,
     credited = _revenue(session, scope, brand, [cost for _, cost in spent])
     for currency, cost in spent:
         yield from _of_cost(cost, pushes, credited, foreign=currency != brand.currency)
-    for cell, amount in costs.owed(session, brand.id, scope.start, scope.end, brand.currency).items():
-        yield cell, _of(Resource.COMMISSIONS, amount)
+    for campaign, partner, amount in _rolled.asked(session, _rolled.whole(scope), _owed):
+        yield (campaign, partner), _of(Resource.COMMISSIONS, amount)
+
+
+@_rolled.additive("commissions", 2, by_channel=False)
+def _owed(session: Session, scope: Scope) -> Iterable[Line]:
+    """Commissions by campaign and partner, in the brand's currency, on the orders of the scope's days."""
+    currency = brand_currency(session, scope.brand_id)
+    owed = costs.owed(session, scope.brand_id, scope.start, scope.end, currency)
+    return ((*cell, amount) for cell, amount in owed.items())
 
 
 def _of_cost(

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session, aliased
 
 from tracker.domain import metrics
 from tracker.domain.catalog import Channel
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Touch
-from tracker.reports import _returns
+from tracker.reports import _returns, _rolled
 from tracker.reports._crossing import standing
 from tracker.reports._parts import in_order, orders_of
 from tracker.reports._performance import CURRENCY
@@ -81,7 +82,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     """By currency, the brand's in front: the total, channels and partners that closed, then those that opened."""
     scope = replace(scope, network=None)  # what is spent has none
     found: dict[tuple[Seat, str], Bought] = {}
-    for opener, opened_by, closer, closed_by, currency, is_new, orders, net in session.execute(_query(scope)):
+    for opener, opened_by, closer, closed_by, currency, is_new, orders, net in _rolled.asked(session, scope, _lines):
         for seat in _seats(scope, opener, opened_by, closer, closed_by):
             found.setdefault((seat, currency), Bought.nothing()).add(is_new, orders, int(net))
     if not found:
@@ -93,6 +94,11 @@ def rows(session: Session, scope: Scope) -> list[Row]:
         for currency in currencies
         for seat in _in_order([seat for seat, other in found if other == currency], found, currency)
     ]
+
+
+@_rolled.additive("customers", 6)
+def _lines(session: Session, scope: Scope) -> Iterable[Line]:
+    return (tuple(row) for row in session.execute(_query(scope)))
 
 
 def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
