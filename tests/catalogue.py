@@ -45,6 +45,7 @@ from tracker.web import (
     placements,
     portal,
     sending,
+    shops,
     snapshots,
     work,
 )
@@ -114,7 +115,7 @@ def _constants() -> Iterator[str]:
     yield from filters.WORDS.values()
     yield from health.TROUBLES.values()
     yield from pages.SENTENCES
-    for page in (_campaign, costs, placements, snapshots):
+    for page in (_campaign, costs, placements, shops, snapshots):
         yield from page.SENTENCES
     yield from account.SENTENCES
     yield from account.DONE.values()

@@ -46,7 +46,7 @@ STEPS = (
     "Paste the snippet, so that the whole journey reaches the order. Shopify's own consent banner is heard.",
     "Place an order: it shows under Orders within seconds. What could not be read is counted under Data health.",
 )
-SNIPPET = "Online Store, Themes, Edit code: into theme.liquid, just before </head>."
+SNIPPET = "Online Store, Themes, Edit code: into theme.liquid, right before the end of the head."
 
 # Shopify removes subscriptions that keep failing, others of the shop among them, so a disabled shop is thanked too.
 GONE_STATUS = 200

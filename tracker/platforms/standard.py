@@ -65,7 +65,7 @@ STEPS = (
     " ids.",
     "Place an order: it shows under Orders within seconds. What could not be read is counted under Data health.",
 )
-SNIPPET = "Onto every page of the shop, just before </head>."
+SNIPPET = "Onto every page of the shop, right before the end of the head."
 
 _PREFIX = "whsec_"
 _MOST_SIGNATURES = 20

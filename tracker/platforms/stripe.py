@@ -53,7 +53,7 @@ STEPS = (
     " metadata[promo_code]: Stripe itself sends only ids of its promotion codes.",
     "Place an order: it shows under Orders within seconds. What could not be read is counted under Data health.",
 )
-SNIPPET = "Onto every page that links to Stripe, just before </head>: it adds the click's id to payment links."
+SNIPPET = "Onto every page that links to Stripe, in the head: it adds the click's id to payment links."
 
 _PREFIX = "whsec_"
 _MOST_SIGNATURES = 20

@@ -34,7 +34,7 @@ STEPS = (
     "Paste the snippet, so that the whole journey reaches the order.",
     "Place an order: it shows under Orders within seconds. What could not be read is counted under Data health.",
 )
-SNIPPET = "Into the header.php of your theme, just before </head>, or by any plugin that adds code to the header."
+SNIPPET = "Into the header.php of your theme, right before the end of the head, or by a plugin that adds code there."
 
 _STATUS = {
     "pending": Status.PENDING,

@@ -9,6 +9,7 @@ from tracker.web import (
     api,
     auth,
     bilan,
+    brand,
     campaigns,
     costs,
     drawings,
@@ -20,6 +21,7 @@ from tracker.web import (
     imports,
     invitation,
     issuing,
+    keys,
     pacing,
     pages,
     partner,
@@ -31,6 +33,7 @@ from tracker.web import (
     rules,
     sending,
     shared,
+    shops,
     snapshots,
     snippet,
     talk,
@@ -81,6 +84,9 @@ def create_app(wiring: Wiring | None = None) -> APIFlask:
         costs,
         placements,
         snapshots,
+        shops,
+        keys,
+        brand,
     ):
         face.register(app, wiring)
     app.wsgi_app = Redirect(app.wsgi_app, wiring)  # type: ignore[method-assign]

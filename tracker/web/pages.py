@@ -42,9 +42,10 @@ ESTIMATES, PEOPLE = "Models compared", "People"
 DISPUTES, MESSAGES = "Disputes", "Messages"
 CAMPAIGNS, COSTS, PLACEMENTS = "Campaigns", "Costs", "Placements and counters"
 CROSSING, PERFORMANCE, PROOF, MONEY = "Influence × affiliation", "Performance", "Proof", "Money"
-SHARE, SCHEDULES, SHARED, DATA, IMPORTS, WORK = (
-    *("Share", "Scheduled reports", "Shared links", "Data", "Import past orders", "Long work"),
+SHARE, SCHEDULES, SHARED, IMPORTS, WORK = (
+    *("Share", "Scheduled reports", "Shared links", "Import past orders", "Long work"),
 )
+SETTINGS, SHOPS, BRAND, KEYS = "Settings", "Shops", "Brand", "API keys"
 _CONNECT, _PROMOTE, _SHARE, _TRY = (
     "Connect a shop: its orders come by webhook.",
     "Add a partner: an influencer or an affiliate.",
@@ -69,7 +70,8 @@ SENTENCES = (
     PERFORMANCE,
     PROOF,
     MONEY,
-    *(SHARE, SCHEDULES, SHARED, DATA, IMPORTS, WORK),
+    *(SHARE, SCHEDULES, SHARED, IMPORTS, WORK),
+    *(SETTINGS, SHOPS, BRAND, KEYS),
     _CONNECT,
     _PROMOTE,
     _SHARE,
@@ -349,7 +351,7 @@ def _menu() -> list[Entry | Section]:
 
     Headings that nobody here knows come after those that are known.
     """
-    named: dict[str, list[Entry]] = {heading: [] for heading in (CROSSING, PERFORMANCE, PROOF, MONEY)}
+    named: dict[str, list[Entry]] = {heading: [] for heading in (PERFORMANCE, CROSSING, MONEY, PROOF)}
     named[PROOF].append(_entry(ESTIMATES, to("estimates.show")))
     for name, report in _shape.in_menu_order().items():
         if name not in ("overview", "orders"):
@@ -365,14 +367,24 @@ def _menu() -> list[Entry | Section]:
     return [
         _entry(OVERVIEW, to("pages.overview")),
         _entry(CAMPAIGNS, to("campaigns.overview"), within=True),
-        *(Section(title, entries) for title, entries in named.items()),
         _entry(ORDERS, to("pages.orders"), within=True),
         _entry(DISPUTES, to("talk.disputes"), within=True),
         _entry(MESSAGES, to("talk.messages"), within=True),
-        _entry(RULES, to("rules.overview"), within=True),
-        *([_entry(PEOPLE, to("people.show"), within=True)] if may(Right.MANAGE) else []),
+        *(Section(title, entries) for title, entries in named.items()),
         *([Section(SHARE, sharing)] if may(Right.SHARE) else []),
-        Section(DATA, [_entry(IMPORTS, to("imports.show"), within=True), _entry(WORK, to("work.every"), within=True)]),
+        Section(SETTINGS, _settings()),
+    ]
+
+
+def _settings() -> list[Entry]:
+    """What is set up once and looked at seldom."""
+    managed = ((BRAND, "brand.show"), (KEYS, "keys.show"), (PEOPLE, "people.show"))
+    return [
+        _entry(SHOPS, to("shops.show"), within=True),
+        _entry(RULES, to("rules.overview"), within=True),
+        *(_entry(title, to(endpoint), within=True) for title, endpoint in managed if may(Right.MANAGE)),
+        _entry(IMPORTS, to("imports.show"), within=True),
+        _entry(WORK, to("work.every"), within=True),
         _entry(SYSTEM, to("pages.system")),
     ]
 
