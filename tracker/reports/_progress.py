@@ -232,8 +232,8 @@ def _has_codes(session: Session, campaign: Campaign) -> bool:
 
 
 def _as_day(key: object) -> date:
-    assert isinstance(key, date)
-    return key
+    """A day as orders have it, or as days that were added up have it."""
+    return key if isinstance(key, date) else date.fromisoformat(str(key))
 
 
 def days_between(start: date, end: date) -> list[date]:
