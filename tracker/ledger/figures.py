@@ -22,7 +22,7 @@ from tracker.ledger.database import among
 from tracker.ledger.tables import DayChange, Figure, OrderRow, RolledDay
 
 ORDERS, CLICKS = "orders", "clicks"
-CLICKS_VERSION = "1"
+CLICKS_VERSION = "2"
 
 Line = tuple[Any, ...]
 """What a figure is of (its keys), then its numbers."""

@@ -357,9 +357,7 @@ def _links(session: Session, scope: Scope, by: By) -> dict[str, Any]:
 def _clicked_links(session: Session, scope: Scope, links: Collection[str]) -> Iterator[Line]:
     """Gross clicks, human clicks and uniques by link, in parts: of months, of days rolled up, of the other days."""
     state = figures.kept(session, scope.brand_id, figures.CLICKS, _span(scope), figures.CLICKS_VERSION)
-    yield from figures.lines(session, scope.brand_id, figures.CLICKS, replace(state, days=()))
-    days, table = _among_days(LinkDayClicks.day, state), LinkDayClicks
-    yield from _of_links(session, links, table.link_id, (table.gross, table.human, table.uniques), days)
+    yield from figures.lines(session, scope.brand_id, figures.CLICKS, state)
     hours = _within(session, scope, state)
     for line in _of_links(session, links, LinkHour.link_id, (LinkHour.gross, LinkHour.human), hours):
         yield (*line, 0)

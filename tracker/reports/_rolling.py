@@ -72,6 +72,8 @@ def roll_clicks(session: Session, brand_id: str, today: date, limit: int) -> int
     changes = figures.changes_of(session, brand_id, CLICKS, days)
     for day in days:
         _add_up_clicks(session, brand_id, day, zone)
+    kept = {day: {CLICKS: _clicks_of(session, brand_id, Span(day, day))} for day in days}
+    figures.keep(session, brand_id, kept, whole_month=False, of_clicks=True)
     figures.settle(session, changes)
     figures.vouch(session, brand_id, CLICKS, days, CLICKS_VERSION, whole_month=False)
     for month in sorted({first_of(day) for day in days}):
@@ -85,16 +87,21 @@ def _roll_clicks_of_month(session: Session, brand_id: str, month: date, today: d
     state = figures.kept(session, brand_id, CLICKS, Span(month, last), CLICKS_VERSION)
     if last >= today or state.open:
         return
+    lines = _clicks_of(session, brand_id, Span(month, last))
+    figures.keep(session, brand_id, {month: {CLICKS: lines}}, whole_month=True, of_clicks=True)
+    figures.vouch(session, brand_id, CLICKS, [month], CLICKS_VERSION, whole_month=True)
+
+
+def _clicks_of(session: Session, brand_id: str, days: Span) -> list[Line]:
+    """Gross clicks, human clicks and uniques by link."""
     table = LinkDayClicks
     query = (
         select(table.link_id, func.sum(table.gross), func.sum(table.human), func.sum(table.uniques))
         .join(Link, Link.id == table.link_id)
-        .where(Link.brand_id == brand_id, table.day >= month, table.day <= last)
+        .where(Link.brand_id == brand_id, table.day >= days.start, table.day <= days.end)
         .group_by(table.link_id)
     )
-    lines = [(link, *map(int, numbers)) for link, *numbers in session.execute(query)]
-    figures.keep(session, brand_id, {month: {CLICKS: lines}}, whole_month=True, of_clicks=True)
-    figures.vouch(session, brand_id, CLICKS, [month], CLICKS_VERSION, whole_month=True)
+    return [(link, *map(int, numbers)) for link, *numbers in session.execute(query)]
 
 
 def _add_up_clicks(session: Session, brand_id: str, day: date, zone: ZoneInfo) -> None:
@@ -166,6 +173,7 @@ def _added(session: Session, brand_id: str, month: date, last: date) -> dict[str
         FigureRow.starts_on >= month,
         FigureRow.starts_on <= last,
         FigureRow.whole_month.is_(False),
+        FigureRow.name != CLICKS,
     )
     found: dict[str, list[Sequence[Any]]] = defaultdict(list)
     for name, rows in session.execute(query):
