@@ -74,7 +74,10 @@ OPEN = {"auth.sign_in", "forgotten.show", "forgotten.sent", "forgotten.choose", 
 
 @dataclass
 class House:
-    """What the parts of addresses are filled with, by the part's name or by the endpoint; two brands: reports of both."""
+    """What the parts of addresses are filled with, by the part's name or by the endpoint.
+
+    `books` is the brand of `write_books`, for reports that say more of it.
+    """
 
     brand: str
     books: str = "b" * 32
@@ -87,12 +90,9 @@ def pages(app: APIFlask, house: House) -> dict[Reader, list[str]]:
     found: dict[Reader, list[str]] = {reader: [] for reader in Reader}
     for rule in sorted(app.url_map.iter_rules(), key=str):
         if "GET" in (rule.methods or ()) and _is_page(rule):
-            brands = (
-                [house.books, house.brand] if rule.endpoint in ("pages.overview", "pages.orders") else [house.brand]
-            )
-            paths = _filled(rule, house)
-            found[_reader(rule.endpoint)] += [f"{path}?brand={one}&{MARCH}" for path in paths for one in brands]
-    found[Reader.MARKETER] += [f"/reports/{name}?brand={house.books}&{MARCH}" for name in ON_BOOKS]
+            found[_reader(rule.endpoint)] += [f"{path}?brand={house.brand}&{MARCH}" for path in _filled(rule, house)]
+    of_books = ("/", "/orders", *(f"/reports/{name}" for name in ON_BOOKS))
+    found[Reader.MARKETER] += [f"{path}?brand={house.books}&{MARCH}" for path in of_books]
     return found
 
 
@@ -122,9 +122,8 @@ def furnish(wiring: Wiring, brand: str) -> House:
     house = House(brand)
     with writing(wiring.sessions) as session:
         desk = wiring.desk(session, brand)
-        alice = session.execute(
-            select(Partner.id).where(Partner.brand_id == brand, Partner.name == "Alice")
-        ).scalar_one()
+        named = select(Partner.id).where(Partner.brand_id == brand, Partner.name == "Alice")
+        alice = session.execute(named).scalar_one()
         order = session.execute(select(OrderRow.id).where(OrderRow.brand_id == brand)).scalars().first()
         link = session.execute(select(Link.id).where(Link.partner_id == alice)).scalars().first()
         assert order is not None
@@ -135,6 +134,7 @@ def furnish(wiring: Wiring, brand: str) -> House:
         messages.add(desk, messages.NewMessage(partner=alice, text="In daylight, please."))
         house.parts = {
             "campaign_id": [campaign],
+            "shop_id": [shops.page(desk, shops.ShopQuery()).data[0].id],
             "draft_id": [_draft(desk)],
             "link_id": [link],
             "order_id": [order],
@@ -167,9 +167,8 @@ def _campaign(desk: Desk, partner: str) -> str:
     goals.add(desk, aim)
     decisions.add(desk, decisions.NewDecision(campaign=campaign, about=About.MESSAGE, text="Say the price."))
     benchmarks.add(desk, benchmarks.NewBenchmark(metric=Metric.CVR, value="2", source="our own year"))
-    costs.add(
-        desk, costs.NewCost(kind=Kind.FEE, amount="40.00", partner=partner, campaign=campaign, on=date(2026, 3, 15))
-    )
+    fee = {"kind": Kind.FEE, "amount": "40.00", "partner": partner, "campaign": campaign, "on": "2026-03-15"}
+    costs.add(desk, costs.NewCost.model_validate(fee))
     terms.add(desk, terms.NewTerms(partner=partner, percent="10", hold_days=0))
     conversions.add(desk, conversions.NewConversion(kind=conversions.Action.LEAD, external_id="l1", code="ALICE15"))
     return campaign
@@ -177,10 +176,10 @@ def _campaign(desk: Desk, partner: str) -> str:
 
 def _placement(desk: Desk, partner: str, campaign: str) -> str:
     wanted = placements.NewPlacement(
-        partner=partner, campaign=campaign, network="TikTok", title="Unboxing", published_at="2026-03-17"
+        partner=partner, campaign=campaign, network="TikTok", title="Unboxing", published_at=date(2026, 3, 17)
     )
     placement = placements.add(desk, wanted).id
-    snapshots.add(desk, snapshots.NewSnapshot(placement=placement, views=1000, likes=80, taken_at="2026-03-18"))
+    snapshots.add(desk, snapshots.NewSnapshot(placement=placement, views=1000, likes=80, taken_at=date(2026, 3, 18)))
     return placement
 
 
@@ -192,8 +191,12 @@ def _draft(desk: Desk) -> str:
 def _jobs(desk: Desk, draft: str) -> list[str]:
     """A file of orders whose columns are to be named, and a replay that waits."""
     shop = shops.page(desk, shops.ShopQuery()).data[0].id
-    orders = imports.ask(desk, imports.NewImport(shop=shop, name="orders.csv"), b"number;sum\n1;2\n", draft=True)
+    orders = imports.ask(desk, _file_of(shop), b"number;sum\n1;2\n", draft=True)
     return [orders.id, replays.ask(desk, replays.NewReplay(draft=draft)).id]
+
+
+def _file_of(shop: str) -> imports.NewImport:
+    return imports.NewImport.model_validate({"shop": shop, "name": "orders.csv"})
 
 
 def _letters(desk: Desk, partner: str) -> dict[str, dict[str, list[str]]]:

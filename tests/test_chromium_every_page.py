@@ -1,8 +1,7 @@
-"""In a real browser: every page there is, light on a desk and dark on a phone, for eyes, keyboards and screen readers."""
+"""In a real browser: every page there is, light on a desk and dark on a phone, for eyes, ears and keyboards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -22,7 +21,8 @@ RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 
 JUDGE = """
 const [rules, answer] = arguments;
-axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations'], preload: false}).then(found => answer(
+const asked = {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations'], preload: false};
+axe.run(document, asked).then(found => answer(
   found.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.target} ${node.any[0]?.message || ''}`))));
 """
 # WCAG 2.2, 2.5.8: a control is at least 24 by 24 pixels, a tick by the label that it can be hit through.
@@ -55,11 +55,11 @@ def house(site: Site) -> House:
 
 
 @pytest.fixture(scope="module")
-def judge(browser: webdriver.Chrome, house: House) -> Iterator[webdriver.Chrome]:
+def judge(browser: webdriver.Chrome, house: House) -> webdriver.Chrome:
     """The browser, with axe in every page before anything of the page's own: its policy has no say in that."""
     source = (files("axe_core_python") / "axe.min.js").read_text()
     browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": source})
-    yield browser
+    return browser
 
 
 def become(browser: webdriver.Chrome, site: Site, reader: Reader) -> None:
