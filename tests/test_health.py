@@ -11,10 +11,13 @@ import pytest
 from redis import Redis
 from sqlalchemy import update
 
-from tests.desk import Desk, opened_desk, settings_of
+from tests.conftest import NOW
+from tests.desk import PASSWORD, Desk, opened_desk, settings_of
 from tests.sample_books import Books, write_books
 from tracker import stream
+from tracker.domain.roles import Role
 from tracker.journal import Journal
+from tracker.ledger import accounts
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.ledger.tables import AttributionDue, CommissionsDue, Counter, DeadLetter, InboxRow, OrderRow
 from tracker.stream import Keeping
@@ -144,6 +147,20 @@ def test_what_waits_too_long_or_failed_is_shown_with_its_reason(desk: Desk, book
         assert told in page
     assert "secret-payload" not in page
     assert "secret-header" not in page
+
+
+@pytest.mark.usefixtures("workers_beat")
+def test_deliveries_of_a_brand_are_listed_for_its_own_people_only(desk: Desk, books: Books) -> None:
+    with writing(desk.wiring.sessions) as session:
+        other = write_books(session, "c" * 32, "Bazar Bleu")
+        session.add(delivery(books, "quarantined", "not an order: no currency", NOW))
+        for email, brand in (("own@example.com", books.brand), ("stranger@example.com", other.brand)):
+            account = accounts.create_account(session, email, PASSWORD, NOW)
+            accounts.join(session, account, brand, Role.VIEWER, NOW)
+    for email, told in (("own@example.com", True), ("stranger@example.com", False)):
+        browser = desk.another_browser()
+        browser.sign_in(email, PASSWORD)
+        assert ("not an order: no currency" in browser.get("/system").text) is told
 
 
 @pytest.mark.usefixtures("workers_beat")

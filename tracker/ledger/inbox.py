@@ -253,11 +253,15 @@ def list_inbox(
     session: Session,
     *,
     brand_id: str | None = None,
+    brand_ids: Collection[str] | None = None,
     states: Collection[str] = (),
     before: str | None = None,
     limit: int = 100,
 ) -> list[Entry]:
-    """Deliveries, the newest first; `before` is the id of the last one of the previous page."""
+    """Deliveries, the newest first, of one brand, of `brand_ids` or of all.
+
+    `before` is the id of the last one of the previous page.
+    """
     query = (
         select(
             InboxRow.id,
@@ -280,6 +284,8 @@ def list_inbox(
     )
     if brand_id is not None:
         query = query.where(Shop.brand_id == brand_id)
+    if brand_ids is not None:
+        query = query.where(Shop.brand_id.in_(brand_ids))
     if states:
         query = query.where(InboxRow.state.in_(states))
     if before is not None:

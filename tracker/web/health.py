@@ -20,7 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from tracker import journal, queue, stream
+from tracker.domain.roles import Right
 from tracker.ledger import commissions_due, due, inbox, mails, orders
+from tracker.ledger.accounts import Person
 from tracker.ledger.inbox import Entry, State
 from tracker.ledger.tables import Counter, DeadLetter
 from tracker.stream import Backlog, Keeping
@@ -204,8 +206,8 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     app.register_blueprint(blueprint)
 
 
-def examine(wiring: Wiring) -> Health:
-    """Look at everything, once."""
+def examine(wiring: Wiring, reader: Person | None = None) -> Health:
+    """Look at everything, once; for a `reader` of some brands only, deliveries of theirs alone are listed."""
     folder = wiring.settings.journal_folder
     return Health(
         wall=wiring.clock.wall(),
@@ -213,7 +215,7 @@ def examine(wiring: Wiring) -> Health:
         journal_writable=_writable(folder),
         shipper=_shipper_state(wiring.settings.shipper_status),
         redis=_part(lambda: _redis_state(wiring.hasty_redis)),
-        ledger=_part(lambda: _ledger_state(wiring)),
+        ledger=_part(lambda: _ledger_state(wiring, reader)),
     )
 
 
@@ -293,9 +295,10 @@ def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _ledger_state(wiring: Wiring) -> LedgerState:
+def _ledger_state(wiring: Wiring, reader: Person | None) -> LedgerState:
+    states = [State.QUARANTINED, State.FAILED, State.ANOMALY]
     with wiring.sessions() as session:
-        held = inbox.list_inbox(session, states=[State.QUARANTINED, State.FAILED, State.ANOMALY], limit=20)
+        held = inbox.list_inbox(session, brand_ids=_readable(reader), states=states, limit=20)
         waiting_orders, oldest_waiting_order = orders.waiting(session)
         return LedgerState(
             inbox=inbox.counts(session),
@@ -312,6 +315,13 @@ def _ledger_state(wiring: Wiring) -> LedgerState:
             held=held,
             counters=_counters(session),
         )
+
+
+def _readable(reader: Person | None) -> list[str] | None:
+    """The brands whose deliveries the reader may hear of, None for all."""
+    if reader is None or reader.operator:
+        return None
+    return [brand_id for brand_id in reader.roles if reader.may(Right.READ, brand_id)]
 
 
 _COUNTERS = select(Counter.name, Counter.host, Counter.value).order_by(Counter.name, Counter.host)
