@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from openpyxl import Workbook
 
 from tests.test_backfill import MAPPED, SHOPIFY, WOO, sheet
 from tests.test_cli import SECRET, Tracker, environment, maison, refused, tracker
+from tracker.errors import BadInput
+from tracker.importing import _table, _workbook
 
 __all__ = ["environment", "maison", "tracker"]
 
@@ -87,3 +91,22 @@ def test_what_will_not_do_is_one_line(tracker: Tracker, maison: Any, tmp_path: P
     refused(tracker(*load, "--time-zone", "Paris"), "time-zone")
     file.write_bytes(b"PK\x03\x04")
     refused(tracker(*load), "XLSX", "CSV")
+
+
+def test_a_sheet_that_a_cell_far_to_the_right_blows_up_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    book = Workbook()
+    assert book.active is not None
+    book.active.append(["id", "total"])
+    for line in range(2, 6):
+        book.active.cell(line, 16_384, 1)
+    file = io.BytesIO()
+    book.save(file)
+    assert len(_table.read(file.getvalue()).rows) == 0
+    monkeypatch.setattr(_workbook, "MOST_CELLS", 60_000)
+    with pytest.raises(BadInput, match="too wide and too long"):
+        _table.read(file.getvalue())
+
+
+def test_empty_cells_take_no_room() -> None:
+    table = _table.read(b"id,total,,note\n1,,,\n2,5.00,,x\n")
+    assert [dict(row.cells) for row in table.rows] == [{"id": "1"}, {"id": "2", "total": "5.00", "note": "x"}]

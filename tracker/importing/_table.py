@@ -28,7 +28,7 @@ _NOT_TEXT = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the line that it begins on, and its cells by their column's plain name, without outer space."""
+    """One row: the line that it begins on, and its filled cells by their column's plain name, without outer space."""
 
     line: int
     cells: Mapping[str, str]
@@ -57,11 +57,12 @@ def read(data: bytes) -> Table:
 def _of_workbook(data: bytes) -> Table:
     from tracker.importing import _workbook  # noqa: PLC0415  (its reader is slow to load, and few files are workbooks)
 
-    lines = [(line, cells) for line, cells in _workbook.lines(data) if any(cells)]
-    if not lines:
+    lines = ((line, cells) for line, cells in _workbook.lines(data) if any(cells))
+    _line, header = next(lines, (0, []))
+    if not header:
         raise BadInput(FILE, "the first sheet is empty")
-    columns = _columns(lines[0][1])
-    rows = [_row(line, columns, cells) for line, cells in lines[1:]]
+    columns = _columns(header)
+    rows = [_row(line, columns, cells) for line, cells in lines]
     return Table({name: written for name, written in columns if name}, rows)
 
 
@@ -145,6 +146,6 @@ def _row(line: int, columns: Sequence[tuple[str, str]], cells: Sequence[str]) ->
         )
     held: dict[str, str] = {}
     for (name, _), cell in zip(columns, cells, strict=False):
-        if name and not held.get(name):
-            held[name] = cell.strip()
+        if name and name not in held and (text := cell.strip()):
+            held[name] = text
     return Row(line, held)

@@ -23,6 +23,7 @@ FILE = "file"
 MOST_BYTES = 200_000_000  # of the workbook unpacked
 MOST_COLUMNS = 500
 MOST_LINES = 200_000
+MOST_CELLS = 10_000_000  # empty ones included: a cell far to the right makes a long row of a short file
 
 
 def lines(data: bytes) -> Iterator[tuple[int, list[str]]]:
@@ -34,9 +35,15 @@ def lines(data: bytes) -> Iterator[tuple[int, list[str]]]:
             raise BadInput(FILE, "the workbook has no sheet with cells")
         sheet = book.worksheets[0]
         sheet.reset_dimensions()  # what a file says of its own size may be wrong
+        seen = 0
         for number, row in enumerate(sheet.iter_rows(), start=1):
             if number > MOST_LINES:
                 raise BadInput(FILE, say("more than %(most_lines)s lines: split the file", most_lines=MOST_LINES))
+            seen += len(row)
+            if seen > MOST_CELLS:
+                raise BadInput(
+                    FILE, "the sheet is too wide and too long: keep the columns that are needed, or save it as CSV"
+                )
             yield number, [_text(cell, number) for cell in row[:MOST_COLUMNS]]
     except (InvalidFileException, zipfile.BadZipFile, ParseError, KeyError, ValueError, IndexError, TypeError) as error:
         raise BadInput(FILE, "this workbook cannot be read: save it anew as XLSX, or as CSV") from error
