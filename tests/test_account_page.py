@@ -19,7 +19,8 @@ from tracker.ledger.database import writing
 from tracker.ledger.mails import PURPOSE
 from tracker.ledger.tables import Mail, PasswordReset, SignIn
 from tracker.sealing import seal
-from tracker.web.throttle import TRIES
+from tracker.web import auth
+from tracker.web.throttle import TRIES, TRIES_OF_ACCOUNT
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 FRESH = "another long password"
@@ -165,6 +166,21 @@ def test_the_link_is_good_for_an_hour_and_another_one_dies_with_its_use(
     third = letters(desk)[-1][1]["url"].removeprefix("https://go.example.com")
     monkeypatch.setattr(Clock, "wall", lambda _clock: start + timedelta(hours=1, seconds=1))
     assert desk.get(third).status_code == 410
+
+
+def test_another_password_ends_the_links_that_were_asked_for_before_it(desk: Desk) -> None:
+    desk.post("/forgotten", desk.token("/forgotten"), email=EMAIL)
+    ((_letter, values),) = letters(desk)
+    desk.post("/account/password", desk.token("/account"), current=PASSWORD, password=FRESH)
+    assert desk.get(values["url"].removeprefix("https://go.example.com")).status_code == 410
+
+
+def test_letters_cannot_be_asked_for_from_everywhere(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = iter(f"10.0.{number}.0/24" for number in range(TRIES_OF_ACCOUNT + 1))
+    monkeypatch.setattr(auth, "network", lambda _wiring: next(networks))
+    token = desk.token("/forgotten")
+    answers = [desk.post("/forgotten", token, email=EMAIL).status_code for _ in range(TRIES_OF_ACCOUNT + 1)]
+    assert answers == [303] * TRIES_OF_ACCOUNT + [429]
 
 
 def test_letters_cannot_be_asked_for_without_end(desk: Desk) -> None:

@@ -205,6 +205,13 @@ def test_somebody_new_follows_the_link_chooses_a_password_and_is_in(desk: Desk) 
     assert CAMILLE in desk.get("/people").text
 
 
+def test_nobody_without_a_link_has_a_hash_reckoned(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser, reckoned = desk.another_browser(), []
+    monkeypatch.setattr(accounts, "hashed", reckoned.append)
+    assert browser.post("/invitation/nothing", browser.token(), password=CHOSEN).status_code == 404
+    assert reckoned == []
+
+
 def test_whoever_has_an_account_signs_in_and_accepts(desk: Desk) -> None:
     with writing(desk.wiring.sessions) as session:
         accounts.create_account(session, CAMILLE, PASSWORD, NOW)

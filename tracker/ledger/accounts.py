@@ -13,7 +13,7 @@ from typing import NewType
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import exists, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -22,7 +22,7 @@ from tracker.domain.roles import RIGHTS, Right, Role
 from tracker.errors import BadInput, Conflict, NotFound, say
 from tracker.ledger import sign_ins
 from tracker.ledger.database import writing
-from tracker.ledger.tables import Account, Membership
+from tracker.ledger.tables import Account, Membership, PasswordReset
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024
@@ -125,11 +125,13 @@ def set_password(session: Session, email: str, password: str, wall: datetime) ->
 def change_password(
     session: Session, account_id: str, password: PasswordHash, wall: datetime, *, staying: str | None = None
 ) -> int:
-    """Another password, hashed before the transaction began; every session but the `staying` one ends.
+    """Another password, hashed before the transaction began; every session but the `staying` one ends, every link of a
+    letter that would change it too.
 
     Returns the epoch that the staying one carries from now on.
     """
     sign_ins.end_all(session, account_id, wall, but=staying)
+    session.execute(delete(PasswordReset).where(PasswordReset.account_id == account_id))
     changed = update(Account).where(Account.id == account_id).values(password_hash=password, epoch=Account.epoch + 1)
     epoch: int = session.execute(changed.returning(Account.epoch)).scalar_one()
     return epoch

@@ -34,7 +34,8 @@ def _add_asking(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.post("/forgotten")
     def ask() -> ResponseReturnValue:
         email = request.form.get("email", "")[:400]
-        if not throttle.allows(f"forgotten {email}", auth.network(wiring)):
+        name = f"forgotten {accounts.folded(email)}"
+        if not (throttle.allows(name, auth.network(wiring)) and throttle.allows_anywhere(name)):
             log.warning("reset_throttled")
             return render_template("forgotten.html", throttled=True, email=email), 429
         clock, settings = wiring.clock, wiring.settings

@@ -56,7 +56,10 @@ def _accepted(wiring: Wiring, token: str, person: Person) -> Person:
 
 def _opened(wiring: Wiring, token: str) -> Person:
     """A new account with the role that was offered, signed in. Raises Conflict where the address has one."""
-    password, clock = accounts.hashed(request.form.get("password", "")), wiring.clock
+    clock = wiring.clock
+    with wiring.sessions() as ledger:
+        invitations.by_token(ledger, token, clock.wall())  # nobody without a link has us reckon a hash
+    password = accounts.hashed(request.form.get("password", ""))
     with writing(wiring.sessions) as ledger:
         invited = invitations.by_token(ledger, token, clock.wall())
         account = accounts.open_account(ledger, invited.email, password, clock.now(), language=invited.language)
