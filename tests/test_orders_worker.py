@@ -8,11 +8,12 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
+from sqlalchemy import update
 
 import workers
 import workers.housekeeping
@@ -36,18 +37,23 @@ from tests.intake import (
     wait_for,
 )
 from tracker import pipeline, queue, spool
-from tracker.domain.ids import derived_id
+from tracker.domain.ids import derived_id, new_id
 from tracker.domain.orders import NET_FORMULA
-from tracker.ledger import inbox, orders
+from tracker.ledger import accounts, inbox, mails, orders
+from tracker.ledger.database import writing
+from tracker.ledger.mails import Letter
 from tracker.ledger.tables import (
     AttributionDue,
     DeadLetter,
     InboxRow,
+    Mail,
     OrderClick,
     OrderCode,
     OrderEventRow,
     OrderRow,
+    PasswordReset,
     Redaction,
+    SignIn,
 )
 from tracker.pipeline import Ingested
 from tracker.settings import Settings
@@ -375,6 +381,26 @@ def test_bodies_of_last_month_are_purged_by_the_housekeeper(wiring: Wiring) -> N
     ingest(ledger)
     assert workers.housekeeping.purge() == 1
     assert [row["body"] is None for row in rows(ledger, InboxRow)] == [True, False]
+
+
+def test_letters_sessions_and_links_of_long_ago_are_forgotten(wiring: Wiring) -> None:
+    wall = wiring.clock.wall()
+    with writing(wiring.sessions) as session:
+        account = accounts.create_account(session, "marie@example.com", "a long enough password", wall)
+        for days in (1, 100):
+            then = wall - timedelta(days=days)
+            letter = Letter(f"reset:{days}", "password_reset", "marie@example.com", "en")
+            mails.put(session, "0" * 64, letter, then, then)
+            session.execute(update(Mail).values(state=mails.FAILED))
+            session.add(SignIn(id=new_id(), account_id=account, device="", opened_at=then, seen_at=then))
+            reset = {"digest": str(days), "created_at": then, "expires_at": then + timedelta(days=2)}
+            session.add(PasswordReset(id=new_id(), account_id=account, **reset))
+        mails.put(session, "0" * 64, Letter("waits", "message", "marie@example.com", "en"), then, then)
+    workers.housekeeping.purge()
+    ledger = Ledger(wiring.settings.database_url, wiring.engine, wiring.sessions)
+    assert sorted(row["key"] for row in rows(ledger, Mail)) == ["reset:1", "waits"]
+    assert [row["digest"] for row in rows(ledger, PasswordReset)] == ["1"]
+    assert len(rows(ledger, SignIn)) == 1
 
 
 @pytest.mark.e2e

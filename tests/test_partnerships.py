@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from tests.conftest import Ledger
 from tests.given import NOON, World
@@ -13,6 +14,7 @@ from tracker import pipeline
 from tracker.catalog import Desk, disputes, documents, messages, partnerships, statements, terms
 from tracker.domain.sales import Reckoned, SaleState
 from tracker.ledger import partnership
+from tracker.ledger.tables import Mail, Partner
 from tracker.reports import _sales
 
 MARCH = (date(2026, 3, 1), date(2026, 3, 31))
@@ -40,6 +42,15 @@ def test_a_sale_stands_where_what_is_to_come_puts_it(reckoned: Reckoned, state: 
 def test_months_follow_each_other(text: str, before: str, after: str) -> None:
     month = statements.month_of(text)
     assert (str(month.before), str(month.next)) == (before, after)
+
+
+def test_an_address_of_any_length_is_written_to(ledger: Ledger) -> None:
+    world = World(ledger)
+    with ledger.writing() as session:
+        session.get_one(Partner, world.alice).email = f"{'a' * 60}@{'.'.join(['b' * 60] * 4)}.example"
+        desk = Desk(session, world.brand, NOON, NOON, "https://go.example.com", "0" * 64)
+        messages.add(desk, messages.NewMessage(partner=world.alice, text="Hello."))
+        assert session.execute(select(func.count()).select_from(Mail)).scalar_one() == 1
 
 
 def test_everything_is_about_one_partner(ledger: Ledger) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.ids import new_id
@@ -158,6 +158,11 @@ def retry(session: Session, mail_id: str | None, wall: datetime) -> int:
         query = update(Mail).where(Mail.id == mail_id, Mail.state != SENT)
     found = session.execute(query.values(state=PENDING, attempts=0, due_at=wall))
     return int(cast("Any", found).rowcount)
+
+
+def forget(session: Session, before: datetime) -> None:
+    """Forget letters written before that moment, sent or failed: to whom one wrote is nobody's business for ever."""
+    session.execute(delete(Mail).where(Mail.state != PENDING, Mail.created_at < before))
 
 
 def count(session: Session) -> Count:

@@ -52,6 +52,11 @@ def _add(session: Session, account_id: str, wall: datetime) -> str:
     return token
 
 
+def forget(session: Session, wall: datetime) -> None:
+    """Forget links that are too old to open anything."""
+    session.execute(delete(PasswordReset).where(PasswordReset.expires_at <= wall))
+
+
 def account_of(session: Session, token: str, wall: datetime) -> Account | None:
     """Whose password the link of this token changes, or None where it is unknown, used or too old."""
     query = select(Account).join(PasswordReset, PasswordReset.account_id == Account.id).where(*_good(token, wall))

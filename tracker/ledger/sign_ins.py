@@ -89,6 +89,11 @@ def end_all(session: Session, account_id: str, wall: datetime, *, but: str | Non
     session.execute(update(SignIn).where(*conditions).values(ended_at=wall))
 
 
+def forget(session: Session, wall: datetime) -> None:
+    """Forget the sessions of long ago, also of those who sign in no more."""
+    session.execute(delete(SignIn).where(SignIn.seen_at < wall - _KEPT))
+
+
 def _not_ended(account_id: str) -> tuple[ColumnElement[bool], ...]:
     return SignIn.account_id == account_id, SignIn.ended_at.is_(None)
 

@@ -26,7 +26,7 @@ from tracker.domain.catalog import Channel
 from tracker.domain.ids import new_id
 from tracker.domain.timetable import Every
 from tracker.errors import BadInput, say
-from tracker.ledger import catalog, mails
+from tracker.ledger import catalog, keys, mails
 from tracker.ledger.mails import Letter
 from tracker.ledger.tables import Campaign, Partner, Schedule
 from tracker.reports import _shape
@@ -212,7 +212,9 @@ def write(desk: Desk, row: Schedule, at: datetime, name: str) -> None:
         "query": {**row.settings["filters"], "from": first.isoformat(), "to": last.isoformat()},
     }
     for recipient in row.recipients:
-        letter = Letter(f"schedule:{row.id}:{name}:{recipient}"[:200], KIND, recipient, row.language, values)
+        letter = Letter(
+            f"schedule:{row.id}:{name}:{keys.digest(recipient)[:32]}", KIND, recipient, row.language, values
+        )
         mails.put(desk.session, desk.secret_key, letter, desk.now, desk.wall)
     catalog.change(desk.session, row, {"sent_at": desk.now})
 
