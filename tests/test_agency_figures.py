@@ -27,7 +27,7 @@ def counted(world: given.World, placement: str, source: str, views: int | None, 
     with world.ledger.writing() as session:
         session.add(
             Snapshot(id=derived_id(placement, source, str(days)), brand_id=world.brand, placement_id=placement,
-                     taken_at=given.before(days=days), source=source, views=views, created_at=given.NOW, **more)
+                     taken_at=given.before(days=days), source=source, views=views, created_at=given.NOON, **more)
         )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from tests.sample_books import report_rows
 from tracker.catalog import Desk, _csv_lines, segments
 from tracker.errors import NotFound
 from tracker.ledger import orders
-from tracker.ledger.tables import Brand, Segment, Shop
+from tracker.ledger.tables import Brand, OrderRow, Segment, Shop
 from tracker.reports._shape import Row, Scope
 from tracker.sealing import hash_customer
 
@@ -133,7 +133,7 @@ def test_a_customer_who_asks_to_be_forgotten_is_in_no_segment_any_more(world: gi
     order = world.order(customer=max_, days=1)
     forget(world, customers=(lea,))
     assert held(world) == [(max_, "VIP")]
-    (external_id,) = [row["external_id"] for row in world.all(orders.OrderRow) if row["id"] == order]
+    (external_id,) = [row["external_id"] for row in world.all(OrderRow) if row["id"] == order]
     forget(world, external_id)
     assert held(world) == []
 

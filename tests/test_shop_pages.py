@@ -66,7 +66,8 @@ def test_one_secret_follows_another_without_a_gap(desk: Desk) -> None:
 
 def test_a_shop_s_own_count_is_told_by_a_form_and_what_is_missing_shows(desk: Desk) -> None:
     assert send(desk, f"{SHOP}/counts", day="2026-03-02", orders="4") == 303
-    assert send(desk, f"{SHOP}/counts", day="2026-03-32", orders="4") == 422
+    answer = desk.post(f"{SHOP}/counts", desk.token("/shops"), day="2026-03-32", orders="4")
+    assert (answer.status_code, ": want a day such as" in answer.text) == (422, True)
     report = desk.get("/reports/completeness?from=2026-03-01&to=2026-03-31").text
     assert "2026-03-02 (−3)" in report
     assert "25.0%" in report

@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints
 
 from tracker.catalog import Desk
 from tracker.catalog._csv_lines import Line
-from tracker.catalog.fields import Input, ListQuery, Output, ShortText
+from tracker.catalog.fields import Input, Output
 from tracker.errors import BadInput, NotFound
 from tracker.ledger import bulk
 from tracker.ledger import segments as ledger
@@ -30,7 +30,7 @@ _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _LONGEST = 100
 
-SegmentName = Annotated[ShortText, StringConstraints(max_length=_LONGEST)]
+SegmentName = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST)]
 
 
 class Member(Input):
@@ -47,10 +47,6 @@ class NewMembers(Input):
     segment: SegmentName | None = None
     members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=MOST_MEMBERS)]
     apply: bool = False
-
-
-class SegmentQuery(ListQuery):
-    """Which segments: all of them."""
 
 
 class SegmentView(Output):

@@ -25,10 +25,10 @@ def register(shop: click.Group) -> None:
 @json_option
 def count(shop: str, day: str, orders: str, brand: str | None, as_json: bool) -> None:
     """Tell how many orders the shop itself counts on a day; what is told last holds."""
-    wanted = shop_counts.NewCounts.model_validate({"counts": [{"day": day, "orders": orders}]})
+    one = shop_counts.DayCount.model_validate({"day": day, "orders": orders})
     with _shared.writing(brand, shop) as desk:
-        found = shop_counts.tell(desk, shops.named(desk, shop), wanted)
-    told = next(one for one in found.data if one.day.isoformat() == day)
+        found = shop_counts.tell(desk, shops.named(desk, shop), shop_counts.NewCounts(counts=(one,)))
+    told = next(each for each in found.data if each.day == one.day)
     _shared.show(told, as_json=as_json)
 
 

@@ -72,10 +72,12 @@ def _add_changes(blueprint: Blueprint, wiring: Wiring) -> None:
 
     @blueprint.post("/<shop_id>/counts")
     def count(shop_id: str) -> ResponseReturnValue:
-        told = {"counts": [{name: _forms.typed().get(name, "") for name in shop_counts.FIELDS}]}
-        return _changed(
-            wiring, shop_id, lambda desk: shop_counts.tell(desk, shop_id, shop_counts.NewCounts.model_validate(told))
-        )
+        def tell(desk: Desk) -> None:
+            typed = _forms.typed()
+            one = shop_counts.DayCount.model_validate({name: typed.get(name, "") for name in shop_counts.FIELDS})
+            shop_counts.tell(desk, shop_id, shop_counts.NewCounts(counts=(one,)))
+
+        return _changed(wiring, shop_id, tell)
 
 
 def _add_secrets(blueprint: Blueprint, wiring: Wiring) -> None:
