@@ -13,6 +13,7 @@ PARTS = (
     "bench.events",
     "bench.uncertainty",
     "bench.models",
+    "bench.reports",
 )
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class Sink:
         names = ", ".join(columns)
         if self.connection.dialect.name == "sqlite":
             places = ", ".join("?" * len(columns))
-            self.connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({places})", rows)  # noqa: S608
+            self.connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({places})", rows)
             return
         driver = cast("psycopg.Connection[Any]", self.connection.connection.driver_connection)
         with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
@@ -145,7 +145,8 @@ def _placement_partner(placement: int) -> int:
 def _catalog(sink: Sink) -> None:
     born, dice = moment_text(BORN), random.Random(1)
     sink.add(tables.Brand, id=BRAND, name="Bench", time_zone="Europe/Paris", currency="EUR",
-             landing_domains='["shop.example"]', visitor_cookie=True, net_formula=NET_FORMULA, created_at=born)  # fmt: skip
+             landing_domains='["shop.example"]', visitor_cookie=True,
+             net_formula=NET_FORMULA, created_at=born)  # fmt: skip
     sink.add(tables.TrackingHost, host=HOST, brand_id=BRAND, created_at=born)
     sink.add(tables.Shop, id=SHOP, brand_id=BRAND, name="Shop", platform="shopify", token="t", created_at=born)
     sink.add(tables.Terms, id=TERMS, brand_id=BRAND, scope=BRAND, settings='{"kind": "percent", "rate": "10"}',
@@ -153,7 +154,7 @@ def _catalog(sink: Sink) -> None:
     for number in range(PARTNERS):
         sink.add(tables.Partner, id=partner_id(number), brand_id=BRAND, name=f"Partner {number:03}",
                  channel=channel_of(number), kind="creator" if number % 3 != 2 else ("coupon", "media")[number % 2],
-                 followers=dice.choice((2_000, 9_000, 40_000, 90_000, 300_000, 2_000_000)), created_at=born)  # fmt: skip
+                 followers=dice.choice((2_000, 9_000, 40_000, 90_000, 300_000, 2_000_000)), created_at=born)  # fmt: skip  # noqa: E501
     for number in range(CAMPAIGNS):
         starts = (NOW - timedelta(days=DAYS - number * 30)).date()
         sink.add(tables.Campaign, id=campaign_id(number), brand_id=BRAND, name=f"Campaign {number:02}", utm="{}",
@@ -190,7 +191,7 @@ def _placement(sink: Sink, dice: random.Random, number: int, born: str) -> None:
             seen = views * (week + 1) // 12
             sink.add(tables.Snapshot, id=derived_id("snapshot", placement, str(week)), brand_id=BRAND,
                      placement_id=placement, taken_at=moment_text(taken), source="form", views=seen, likes=seen // 20,
-                     comments=seen // 200, shares=seen // 500, saves=seen // 300, created_at=moment_text(taken))  # fmt: skip
+                     comments=seen // 200, shares=seen // 500, saves=seen // 300, created_at=moment_text(taken))  # fmt: skip  # noqa: E501
     day = published.date().isoformat()
     sink.add(tables.Cost, id=derived_id("cost", placement), brand_id=BRAND,
              campaign_id=campaign_id(number % CAMPAIGNS), partner_id=partner_id(_placement_partner(number)),
@@ -247,11 +248,11 @@ def _roll_ups(connection: Connection) -> None:
     hour = "date_trunc('hour', at)" if postgresql else "substr(at, 1, 13) || ':00:00.000000+00:00'"
     day = "(hour AT TIME ZONE 'Europe/Paris')::date" if postgresql else "substr(hour, 1, 10)"
     connection.exec_driver_sql(
-        f"INSERT INTO link_hours (link_id, hour, gross, human) SELECT link_id, {hour}, count(*),"  # noqa: S608
+        f"INSERT INTO link_hours (link_id, hour, gross, human) SELECT link_id, {hour}, count(*),"
         " sum(CASE WHEN verdict = 'human' THEN 1 ELSE 0 END) FROM clicks GROUP BY 1, 2"
     )
     connection.exec_driver_sql(
-        f"INSERT INTO link_days (link_id, day, uniques) SELECT link_id, {day}, sum(human) * 4 / 5"  # noqa: S608
+        f"INSERT INTO link_days (link_id, day, uniques) SELECT link_id, {day}, sum(human) * 4 / 5"
         " FROM link_hours GROUP BY 1, 2"
     )
 

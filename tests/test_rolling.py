@@ -1,4 +1,4 @@
-"""Days that are rolled up say what their orders and clicks say: no report can tell whether it read the one or the others."""
+"""Days that are rolled up say what their orders and clicks say: no report can tell which of them it read."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def seeded(ledger: Ledger, seed: int = 1, orders_: int = 24) -> World:
         told = [world.click(dice.choice(links), days=ago + dice.random() * 9) for _ in range(dice.randrange(4))]
         used = dice.sample(["alice10", "deal5", "nobody"], dice.choice((0, 0, 1, 2)))
         world.order(net=f"{dice.randrange(1, 90)}.{number:02}", clicks=told, codes=used, days=ago,
-                    currency=dice.choice(("EUR", "EUR", "GBP")), status=dice.choice(("paid", "paid", "paid", "pending")),
+                    currency=dice.choice(("EUR", "EUR", "GBP")), status=dice.choice(("paid", "paid", "pending")),
                     customer=f"{dice.randrange(9)}")  # fmt: skip
     world.attribute()
     for number in range(20):
@@ -119,7 +119,7 @@ def test_no_report_can_tell_what_is_rolled_up(ledger: Ledger) -> None:
     live = told(ledger, world)
     assert any(rows for rows in live.values())
     assert roll(ledger, world, limit=5, most=4) > 0
-    assert told(ledger, world) == live
+    assert told(ledger, world, *SOME) == {key: rows for key, rows in live.items() if key[0] in SOME}
     assert roll(ledger, world) > 30
     assert roll(ledger, world) == 0
     assert told(ledger, world) == live
@@ -154,14 +154,14 @@ def test_late_facts_are_in_every_report_at_once_and_after_the_next_rolling(ledge
 def test_what_is_rolled_back_leaves_days_as_they_were(ledger: Ledger) -> None:
     world = seeded(ledger, orders_=6)
     live = told(ledger, world, *SOME)
-    with pytest.raises(ZeroDivisionError), writing(ledger.session, snapshot=True) as session:
+    with pytest.raises(ZeroDivisionError), writing(ledger.session, snapshot=True) as session:  # noqa: PT012
         assert _rolling.roll_up(session, world.brand, NOON, 31)
         raise ZeroDivisionError
     with ledger.session() as session:
         assert [session.execute(select(func.count()).select_from(table)).scalar_one()
                 for table in (Figure, RolledDay, LinkDayClicks)] == [0, 0, 0]  # fmt: skip
     roll(ledger, world)
-    with pytest.raises(ZeroDivisionError), ledger.writing() as session:
+    with pytest.raises(ZeroDivisionError), ledger.writing() as session:  # noqa: PT012
         session.execute(text("UPDATE orders SET net = net + 1"))
         figures.orders_changed(session, [row["id"] for row in world.all(OrderRow)])
         raise ZeroDivisionError
@@ -187,7 +187,7 @@ def test_a_change_that_was_on_its_way_while_its_day_was_rolled_up_spoils_the_day
 def test_two_who_roll_up_the_same_days_do_not_both_succeed(postgresql_ledger: Ledger) -> None:
     ledger = postgresql_ledger
     world = seeded(ledger, orders_=6)
-    with pytest.raises((Unavailable, IntegrityError)), writing(ledger.session, snapshot=True) as slow:
+    with pytest.raises((Unavailable, IntegrityError)), writing(ledger.session, snapshot=True) as slow:  # noqa: PT012
         slow.execute(select(func.count()).select_from(OrderRow))
         roll(ledger, world)
         _rolling.roll_up(slow, world.brand, NOON, 31)
