@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 from tracker.domain import metrics
 from tracker.domain.engagement import COUNTERS, known_sum
 from tracker.domain.objectives import Metric
-from tracker.ledger.tables import Campaign, Cost, Credit
+from tracker.ledger.tables import Campaign, Cost, Credit, OrderRow
 from tracker.reports import _placements, returns
-from tracker.reports._parts import Credited, credited
+from tracker.reports._parts import credited
 from tracker.reports._placements import Placed
 from tracker.reports._shape import Row, Scope
 
@@ -46,14 +46,15 @@ def days(session: Session, brand_id: str, zone: ZoneInfo, today: date) -> tuple[
         Cost.brand_id == brand_id, Cost.withdrawn_at.is_(None)
     )
     first, last = session.execute(of_costs).one()
+    of_orders = select(func.min(OrderRow.placed_day)).where(OrderRow.brand_id == brand_id)
+    sold = session.execute(of_orders).scalar()  # orders from before the campaign was entered may be credited to it
     begun = made.astimezone(zone).date() if made else None
-    return _least((starts, begun, first, today)), _most((ends, last, today))
+    return _least((starts, begun, first, sold, today)), _most((ends, last, today))
 
 
 def by_campaign(session: Session, scope: Scope) -> dict[str, Row]:
     """The row of the report of returns of every campaign in which anything happened, by its id."""
-    rows = returns.rows(session, scope)
-    return {str(row["campaign_id"]): row for row in rows if row["what"] == returns.CAMPAIGN and row["campaign_id"]}
+    return {str(row["campaign_id"]): row for row in returns.by_campaign(session, scope) if row["campaign_id"]}
 
 
 def figures(session: Session, scope: Scope) -> Figures:
@@ -67,18 +68,17 @@ def figures(session: Session, scope: Scope) -> Figures:
 
 
 def _of_returns(session: Session, scope: Scope, row: Row) -> dict[Metric, Figure]:
-    currency, clicks = cast("str", row["currency"]), cast("int", row["clicks"])
-    back = credited(session, scope, Credit.brand_id).get((scope.brand_id, currency), Credited())
+    through_links = sum(one.link_orders for one in credited(session, scope, Credit.brand_id).values())
     same = (Metric.CLICKS, Metric.ORDERS, Metric.NEW_CUSTOMERS, Metric.REVENUE, Metric.ROI, Metric.CPC, Metric.CPA,
             Metric.CPA_NEW)  # fmt: skip
     found = {metric: cast("Figure", row[metric.value]) for metric in same}
-    cvr = metrics.conversion_rate(back.link_orders, clicks)
+    cvr = metrics.conversion_rate(through_links, cast("int", row["clicks"]))
     return {**found, Metric.RETURN_RATIO: cast("Figure", row["ratio"]), Metric.CVR: cvr}
 
 
 def _of_views(placed: Iterable[Placed], row: Row) -> dict[Metric, Figure]:
     """What is set against views and engagement: only placements of which both sides are known are in a rate."""
-    everyone, spent = list(placed), cast("int", row["spent"])
+    everyone, spent = list(placed), cast("int", row["spent"]) or None
     views = known_sum(one.counters.views for one in everyone)
     engagement = known_sum(one.counters.engagement for one in everyone)
     clicked = [(one.clicks, one.counters.views) for one in everyone]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -89,6 +90,7 @@ COLUMNS = (
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """The total, a row a campaign and a row a partner, the most spent first; none where nothing happened."""
+    scope = replace(scope, network=None)  # what is spent has none
     books = _returns.read(session, scope)
     whole = _total(session, scope, books)
     if not any(whole[key] for key in ("spent", "orders", "foreign_costs", "foreign_orders")):
@@ -98,7 +100,13 @@ def rows(session: Session, scope: Scope) -> list[Row]:
 
 def total(session: Session, scope: Scope) -> Row:
     """The first row alone, whether or not anything happened."""
+    scope = replace(scope, network=None)
     return _total(session, scope, _returns.read(session, scope))
+
+
+def by_campaign(session: Session, scope: Scope) -> list[Row]:
+    """The rows of the campaigns alone, and of what stands outside them."""
+    return _by_campaign(session, scope, _returns.read(session, scope))
 
 
 def _total(session: Session, scope: Scope, books: Books) -> Row:
@@ -198,10 +206,12 @@ def _without(revenue: int, spent: Spent) -> Fraction | None:
 
 
 def _each(back: Credited, spent: Spent) -> Row:
+    """Prices are unknown where nothing was spent: then nobody has noted what it cost."""
+    known = spent.total or None
     return {
-        "cpa": metrics.whole_units(metrics.cost_per_order(spent.total, back.orders)),
-        "cpa_new": metrics.whole_units(metrics.cost_per_order(spent.total, back.new_orders)),
+        "cpa": metrics.whole_units(metrics.cost_per_order(known, back.orders)),
+        "cpa_new": metrics.whole_units(metrics.cost_per_order(known, back.new_orders)),
         "clicks": spent.clicks,
-        "cpc": metrics.whole_units(metrics.cost_per_click(spent.total, spent.clicks)),
+        "cpc": metrics.whole_units(metrics.cost_per_click(known, spent.clicks)),
         "roas": metrics.return_on_ad_spend(back.revenue, spent.media),
     }

@@ -129,25 +129,19 @@ def _add_reports(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.get("/reports/<name>.csv")
     def report_csv(name: str) -> ResponseReturnValue:
         with wiring.sessions() as session:
-            view = View.of_request(session, wiring)
-            if view is None:
-                raise NotFound("there is no brand yet")
+            view = View.required(session, wiring)
             return _download(view.run(session, name))
 
     @blueprint.get("/reports/<name>.xlsx")
     def report_xlsx(name: str) -> ResponseReturnValue:
         with wiring.sessions() as session:
-            view = View.of_request(session, wiring)
-            if view is None:
-                raise NotFound("there is no brand yet")
+            view = View.required(session, wiring)
             return _workbook(view.run(session, name), _xlsx.about(session, view.scope))
 
     @blueprint.get("/reports/<name>.pdf")
     def report_pdf(name: str) -> ResponseReturnValue:
         with wiring.sessions() as session:
-            view = View.of_request(session, wiring)
-            if view is None:
-                raise NotFound("there is no brand yet")
+            view = View.required(session, wiring)
             result, told = view.run(session, name), _xlsx.about(session, view.scope)
         return _paper(result, told, wiring.clock.now())
 
@@ -228,6 +222,14 @@ class View:
         scope = _shape.scope_from(session, brand.id, request.args, now)
         g.zone = _shape.zone_of(session, brand.id)
         g.view = view = cls(brand, brands, scope, now.astimezone(g.zone).date(), _compared())
+        return view
+
+    @classmethod
+    def required(cls, session: Session, wiring: Wiring) -> View:
+        """From the query string. Raises BadInput, and NotFound also while there is no brand."""
+        view = cls.of_request(session, wiring)
+        if view is None:
+            raise NotFound("there is no brand yet")
         return view
 
     def run(self, session: Session, name: str) -> Result:
