@@ -166,7 +166,7 @@ def test_the_cells_of_a_workbook_are_read_typed() -> None:
     first, last = table.rows
     assert dict(first.cells) == {"order_id": "1234567890123", "placed_at": "2026-03-02 10:30:00", "total": "12.5",
                                  "day": "2026-03-02", "paid": "true"}  # fmt: skip
-    assert (last.line, last.cells["total"], last.cells["day"]) == (4, "0.3", "")
+    assert (last.line, last.cells["total"], "day" in last.cells) == (4, "0.3", False)
 
 
 def test_a_formula_and_an_error_are_named_by_their_cell() -> None:
