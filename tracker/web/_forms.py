@@ -49,9 +49,7 @@ def said(names: Collection[str], decimals: Collection[str] = ()) -> dict[str, st
 def desk_for(wiring: Wiring, right: Right) -> Iterator[Desk]:
     """A transaction on the brand of the page, for whoever has that right there. Raises Forbidden and NotFound."""
     with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-        view = View.of_request(session, wiring)
-        if view is None:
-            raise NotFound("there is no brand yet")
+        view = View.required(session, wiring)
         auth.demand(right, view.brand.id)
         yield wiring.desk(session, view.brand.id)
 

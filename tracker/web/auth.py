@@ -211,6 +211,11 @@ def signed_in(wiring: Wiring) -> Person | None:
     return cast("Person | None", g.person)
 
 
+def account_id() -> str:
+    """The account that asks, in a view behind the sign-in."""
+    return cast("Person", g.person).id
+
+
 def _who(wiring: Wiring) -> Person | None:
     claimed = _by_cookie(wiring)
     if claimed is None:

@@ -6,7 +6,6 @@ from apiflask import APIFlask
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from tracker.errors import NotFound
 from tracker.reports import _bilan, _bilan_sheet, _pdf, _reader
 from tracker.reports._bilan import Bilan
 from tracker.reports._reader import Reader
@@ -25,10 +24,11 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
     @blueprint.get("/campaigns/<campaign_id>/bilan")
     def show(campaign_id: str) -> ResponseReturnValue:
-        found = _found(wiring, campaign_id)
-        if found is None:
-            return redirect(url_for("pages.overview"))
-        view, told = found
+        with wiring.sessions() as session:
+            view = View.of_request(session, wiring)
+            if view is None:
+                return redirect(url_for("pages.overview"))
+            told = _bilan.bilan(session, view.brand.id, campaign_id, wiring.clock.now())
         return render_template(
             "bilan.html",
             view=view,
@@ -40,20 +40,12 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
     @blueprint.get("/campaigns/<campaign_id>/bilan.pdf")
     def paper(campaign_id: str) -> ResponseReturnValue:
-        found = _found(wiring, campaign_id)
-        if found is None:
-            raise NotFound("there is no brand yet")
-        return _download(found[1], _asked())
+        with wiring.sessions() as session:
+            view = View.required(session, wiring)
+            told = _bilan.bilan(session, view.brand.id, campaign_id, wiring.clock.now())
+        return _download(told, _asked())
 
     app.register_blueprint(blueprint)
-
-
-def _found(wiring: Wiring, campaign_id: str) -> tuple[View, Bilan] | None:
-    with wiring.sessions() as session:
-        view = View.of_request(session, wiring)
-        if view is None:
-            return None
-        return view, _bilan.bilan(session, view.brand.id, campaign_id, wiring.clock.now())
 
 
 def _asked() -> Reader:

@@ -20,7 +20,7 @@ from tracker.domain.costs import Kind, Resource, Spread, resource_of
 from tracker.domain.money import decimal_string, minor_units
 from tracker.domain.roles import Right
 from tracker.domain.spreadsheets import formula_safe
-from tracker.errors import BadInput, NotFound
+from tracker.errors import BadInput
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
 from tracker.web.pages import Names, View, to
@@ -75,9 +75,7 @@ def _add_views(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.get("/costs.csv")
     def table() -> ResponseReturnValue:
         with wiring.sessions() as session:
-            view = View.of_request(session, wiring)
-            if view is None:
-                raise NotFound("there is no brand yet")
+            view = View.required(session, wiring)
             desk = wiring.desk(session, view.brand.id)
             text = _as_csv(costs.latest(desk, _wanted(), MOST * 100), Names.of(session, view.brand.id))
         return _file(text)

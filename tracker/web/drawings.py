@@ -95,9 +95,7 @@ def _add_pictures(app: APIFlask, wiring: Wiring) -> None:
         if theme is None:
             raise BadInput("theme", say("want one of %(choices)s", choices=", ".join(_themes.THEMES)))
         with wiring.sessions() as session:
-            view = View.of_request(session, wiring)
-            if view is None:
-                raise NotFound("there is no brand yet")
+            view = View.required(session, wiring)
             found = drawing(name, view.run(session, name).rows)
         if found is None:
             raise NotFound("there is nothing to see")

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tracker import estimates, queue
 from tracker.attribution._refusals import REFUSALS
 from tracker.domain.roles import Right
-from tracker.errors import BadInput, NotFound, say
+from tracker.errors import BadInput, say
 from tracker.ledger import estimates as rows
 from tracker.ledger.database import writing
 from tracker.ledger.estimates import Wanted
@@ -69,9 +69,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
 def _asked(session: Session, wiring: Wiring) -> tuple[View, Wanted]:
     """The brand, level and days of the query string; without days those that every night estimates."""
-    view = View.of_request(session, wiring)
-    if view is None:
-        raise NotFound("there is no brand yet")
+    view = View.required(session, wiring)
     level = request.args.get("level") or Level.CHANNEL
     if level not in list(Level):
         raise BadInput("level", say("want one of %(choices)s", choices=", ".join(Level)))

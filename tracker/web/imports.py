@@ -8,20 +8,19 @@ from apiflask import APIFlask
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
-from pydantic import ValidationError
 from sqlalchemy import select
 
-from tracker import catalog, jobs
-from tracker.catalog.fields import problems
+from tracker import jobs
+from tracker.domain.roles import Right
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.importing import _file
 from tracker.jobs import imports
 from tracker.jobs.imports import NewImport, ReadingInput
 from tracker.ledger.tables import Job
-from tracker.web import auth, guard
+from tracker.web import _forms, auth, guard
+from tracker.web._forms import Problems
 from tracker.web.pages import Names, View
-from tracker.web.sending import Problems, auth_id
-from tracker.web.work import STATES, about, planning, to_job
+from tracker.web.work import STATES, about, to_job
 from tracker.wiring import Wiring
 
 FORMATS = {
@@ -75,12 +74,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
     @blueprint.post("")
     def upload() -> ResponseReturnValue:
-        try:
-            return _uploaded(wiring)
-        except ValidationError as error:
-            return _page(wiring, problems(error))
-        except (BadInput, Conflict) as error:
-            return _page(wiring, [(getattr(error, "field", ""), str(error))])
+        return _forms.answered(lambda: _uploaded(wiring), lambda refused: _page(wiring, refused))
 
     @blueprint.get("/<job_id>")
     def mapping(job_id: str) -> ResponseReturnValue:
@@ -88,20 +82,17 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
     @blueprint.post("/<job_id>/look")
     def look(job_id: str) -> ResponseReturnValue:
-        try:
-            with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-                desk = wiring.desk(session, planning(session, wiring).brand.id)
+        def act() -> ResponseReturnValue:
+            with _forms.desk_for(wiring, Right.PLAN) as desk:
                 imports.ask_again(desk, job_id, reading=ReadingInput.model_validate(_reading()), apply=False)
-        except ValidationError as error:
-            return _mapping(wiring, job_id, problems(error))
-        except (BadInput, Conflict) as error:
-            return _mapping(wiring, job_id, [(getattr(error, "field", ""), str(error))])
-        return to_job(job_id)
+            return to_job(job_id)
+
+        return _forms.answered(act, lambda refused: _mapping(wiring, job_id, refused))
 
     @blueprint.post("/<job_id>/apply")
     def apply(job_id: str) -> ResponseReturnValue:
-        with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-            imports.ask_again(wiring.desk(session, planning(session, wiring).brand.id), job_id, apply=True)
+        with _forms.desk_for(wiring, Right.PLAN) as desk:
+            imports.ask_again(desk, job_id, apply=True)
         return to_job(job_id)
 
     app.register_blueprint(blueprint)
@@ -120,7 +111,7 @@ def make_room(app: APIFlask) -> None:
 def _uploaded(wiring: Wiring) -> ResponseReturnValue:
     """The file is looked at at once where its columns speak for themselves."""
     with wiring.sessions() as session:
-        planning(session, wiring)
+        auth.demand(Right.PLAN, View.required(session, wiring).brand.id)
     file = request.files.get("file")
     if file is None or not file.filename:
         raise BadInput("file", "choose a file: the orders that your shop exported, as CSV or XLSX")
@@ -129,9 +120,8 @@ def _uploaded(wiring: Wiring) -> ResponseReturnValue:
     name = "".join(letter for letter in file.filename[-200:] if letter.isprintable())
     said = {"shop": request.form.get("shop", ""), "format": request.form.get("format") or None, "name": name}
     wanted = NewImport.model_validate(said)
-    with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-        desk = wiring.desk(session, planning(session, wiring).brand.id)
-        job = imports.ask(desk, wanted, content, auth_id(wiring), draft=True)
+    with _forms.desk_for(wiring, Right.PLAN) as desk:
+        job = imports.ask(desk, wanted, content, auth.account_id(), draft=True)
         if imports.needs_mapping(content, job.settings["format"]):
             return redirect(url_for("imports.mapping", job_id=job.id, brand=request.args.get("brand")), code=303)
         imports.ask_again(desk, job.id, apply=False)
@@ -155,7 +145,8 @@ def _page(wiring: Wiring, refused: Problems) -> Response:
 def _mapping(wiring: Wiring, job_id: str, refused: Problems) -> Response:
     """The columns of a file beside our fields. Raises NotFound, Forbidden, and Conflict where the file is gone."""
     with wiring.sessions() as session:
-        view = planning(session, wiring)
+        view = View.required(session, wiring)
+        auth.demand(Right.PLAN, view.brand.id)
         job = jobs.one(wiring.desk(session, view.brand.id), job_id)
         content = session.execute(
             select(Job.input).where(Job.id == job_id, Job.brand_id == view.brand.id)

@@ -13,7 +13,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from sqlalchemy.orm import Session
 
-from tracker import catalog
 from tracker.catalog import Desk, benchmarks, decisions, goals
 from tracker.domain.catalog import Objective
 from tracker.domain.objectives import MEASURES, OBJECTIVES, Metric, Unit, headline, suggested
@@ -107,9 +106,8 @@ def _add_decisions(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.post("/campaigns/<campaign_id>/decisions")
     def add_decision(campaign_id: str) -> ResponseReturnValue:
         def act(desk: Desk) -> object:
-            person = auth.signed_in(wiring)
             wanted = decisions.NewDecision.model_validate({**_forms.typed(), "campaign": campaign_id})
-            return decisions.add(desk, wanted, person.id if person else None)
+            return decisions.add(desk, wanted, auth.account_id())
 
         return _done(wiring, campaign_id, act, "decision")
 
@@ -135,12 +133,9 @@ def _done(wiring: Wiring, campaign_id: str, act: Callable[[Desk], object], form:
     """Do it in a transaction and show the page anew; where it is refused, the page again under the form's name."""
 
     def work() -> ResponseReturnValue:
-        with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-            view = View.of_request(session, wiring)
-            if view is not None:
-                auth.demand(Right.PLAN, view.brand.id)
-                rows.one(session, Campaign, view.brand.id, campaign_id)
-                act(wiring.desk(session, view.brand.id))
+        with _forms.desk_for(wiring, Right.PLAN) as desk:
+            rows.one(desk.session, Campaign, desk.brand_id, campaign_id)
+            act(desk)
         return redirect(to("pacing.show", campaign_id=campaign_id, query={"brand": request.args.get("brand")}), 303)
 
     return _forms.answered(work, lambda refused: _page(wiring, campaign_id, refused, form))

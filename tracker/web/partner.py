@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from tracker.catalog import Desk, disputes, documents, messages, partners, partnerships, people
 from tracker.domain.roles import Right, Role
-from tracker.errors import NotFound
 from tracker.ledger import partnership
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
@@ -35,7 +34,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
     def page(partner_id: str, refused: Problems, link: str = "") -> ResponseReturnValue:
         with wiring.sessions() as session:
-            view = _view(session, wiring)
+            view = View.required(session, wiring)
             desk = wiring.desk(session, view.brand.id)
             found = _found(session, desk, partner_id)
             names = Names.of(session, view.brand.id)
@@ -74,7 +73,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     @blueprint.get("/documents/<document_id>")
     def document(partner_id: str, document_id: str) -> ResponseReturnValue:
         with wiring.sessions() as session:
-            view = _view(session, wiring)
+            view = View.required(session, wiring)
             paper = documents.read(wiring.desk(session, view.brand.id), partner_id, document_id)
         return file_of(paper.content, paper.content_type, paper.name)
 
@@ -89,13 +88,6 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 def lasted(time: timedelta) -> str:
     """How long something took, in the largest unit that says enough."""
     return str(dates.format_timedelta(time, locale=get_locale()))
-
-
-def _view(session: Session, wiring: Wiring) -> View:
-    view = View.of_request(session, wiring)
-    if view is None:
-        raise NotFound("there is no brand yet")
-    return view
 
 
 def _back(partner_id: str) -> ResponseReturnValue:

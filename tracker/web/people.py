@@ -8,15 +8,11 @@ from typing import cast
 from apiflask import APIFlask
 from flask import Blueprint, Response, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
-from pydantic import ValidationError
-from sqlalchemy.orm import Session
 
 from tracker.catalog import Desk, people
-from tracker.catalog.fields import problems
 from tracker.domain.roles import Right, Role
-from tracker.errors import BadInput, Conflict, NotFound
-from tracker.ledger.database import writing
-from tracker.web import auth, guard
+from tracker.web import _forms, auth, guard
+from tracker.web._forms import Problems
 from tracker.web.pages import Names, View, to
 from tracker.wiring import Wiring
 
@@ -61,10 +57,8 @@ def _add_members(blueprint: Blueprint, wiring: Wiring) -> None:
 def _add_invitations(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.post("/invitations")
     def invite() -> ResponseReturnValue:
-        by = auth.signed_in(wiring)
-
         def work(desk: Desk) -> None:
-            _show_once(people.invite(desk, people.NewInvitation.model_validate(_typed()), by=by.id if by else None))
+            _show_once(people.invite(desk, people.NewInvitation.model_validate(_typed()), by=auth.account_id()))
 
         return _changed(wiring, work, typed=_typed())
 
@@ -81,14 +75,13 @@ def _changed(
     wiring: Wiring, work: Callable[[Desk], object], typed: Mapping[str, str] | None = None
 ) -> ResponseReturnValue:
     """Do it and show the page; where it is refused, the page with the reasons and what was typed."""
-    try:
-        with writing(wiring.sessions) as ledger:
-            work(_desk(ledger, wiring)[1])
-    except ValidationError as error:
-        return _page(wiring, problems(error), typed)
-    except (BadInput, Conflict) as error:
-        return _page(wiring, [(getattr(error, "field", ""), str(error))], typed)
-    return redirect(to("people.show"), code=303)
+
+    def act() -> ResponseReturnValue:
+        with _forms.desk_for(wiring, Right.MANAGE) as desk:
+            work(desk)
+        return redirect(to("people.show"), code=303)
+
+    return _forms.answered(act, lambda refused: _page(wiring, refused, typed))
 
 
 def _show_once(fresh: people.FreshInvitation) -> None:
@@ -96,20 +89,13 @@ def _show_once(fresh: people.FreshInvitation) -> None:
     session[_FRESH] = {"brand": request.args.get("brand"), "email": fresh.email, "link": fresh.link}
 
 
-def _desk(ledger: Session, wiring: Wiring) -> tuple[View, Desk]:
-    """The brand's desk for somebody who manages it. Raises NotFound and Forbidden."""
-    view = View.of_request(ledger, wiring)
-    if view is None:
-        raise NotFound("there is no brand yet: add one with tracker brand add")
-    auth.demand(Right.MANAGE, view.brand.id)
-    return view, wiring.desk(ledger, view.brand.id)
-
-
 def _page(
-    wiring: Wiring, refused: list[tuple[str, str]] | None = None, typed: Mapping[str, str] | None = None
+    wiring: Wiring, refused: Problems | None = None, typed: Mapping[str, str] | None = None
 ) -> ResponseReturnValue:
     with wiring.sessions() as ledger:
-        view, desk = _desk(ledger, wiring)
+        view = View.required(ledger, wiring)
+        auth.demand(Right.MANAGE, view.brand.id)
+        desk = wiring.desk(ledger, view.brand.id)
         found = {"members": people.members(desk), "invitations": people.pending(desk)}
         names = Names.of(ledger, view.brand.id)
     fresh = cast("Mapping[str, str] | None", session.pop(_FRESH, None))

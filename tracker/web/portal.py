@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from apiflask import APIFlask
@@ -214,10 +214,6 @@ def _read(wiring: Wiring, ask: Callable[[Seat], Any]) -> Any:
         return ask(_seat(session, wiring))
 
 
-def _account() -> str:
-    return cast("str", g.person.id)
-
-
 # --- what a form does -------------------------------------------------------------------------------------------------
 
 
@@ -250,9 +246,9 @@ def _dispute(wiring: Wiring, order_id: str) -> ResponseReturnValue:
         wanted = NewDispute(order=order_id, text=request.form.get("text", ""))
         known = disputes.of_order(seat.desk, seat.partner.id, order_id)
         if known is None:
-            disputes.add(seat.desk, seat.partner.id, wanted, account=_account())
+            disputes.add(seat.desk, seat.partner.id, wanted, account=auth.account_id())
         else:
-            disputes.write(seat.desk, known.id, wanted.text, from_partner=True, account=_account())
+            disputes.write(seat.desk, known.id, wanted.text, from_partner=True, account=auth.account_id())
         where = seat.to("portal.sale", order_id=order_id)
     return redirect(f"{where}#dispute", code=303)
 
@@ -261,7 +257,7 @@ def _write(wiring: Wiring) -> ResponseReturnValue:
     with writing(wiring.sessions) as session:
         seat = _seat(session, wiring)
         wanted = NewMessage(partner=seat.partner.id, text=request.form.get("text", ""))
-        messages.write(seat.desk, seat.partner.id, wanted.text, account=_account())
+        messages.write(seat.desk, seat.partner.id, wanted.text, account=auth.account_id())
         where = seat.to("portal.talk")
     return redirect(f"{where}#last", code=303)
 

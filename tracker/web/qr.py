@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from tracker.catalog import links, qr
 from tracker.catalog.links import LinkView
-from tracker.errors import NotFound
 from tracker.web import auth, guard
 from tracker.web.pages import Names, View
 from tracker.wiring import Wiring
@@ -45,9 +44,7 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
 def _link(session: Session, wiring: Wiring, link_id: str) -> tuple[View, LinkView]:
     """The link of the page's brand. Raises NotFound."""
-    view = View.of_request(session, wiring)
-    if view is None:
-        raise NotFound("there is no brand yet")
+    view = View.required(session, wiring)
     return view, links.one(wiring.desk(session, view.brand.id), link_id)
 
 

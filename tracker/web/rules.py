@@ -19,7 +19,7 @@ from tracker.domain.differences import Comparison, ranked
 from tracker.domain.presets import PRESETS
 from tracker.domain.reasons import RULE_SENTENCES
 from tracker.domain.roles import Right
-from tracker.errors import BadInput, Conflict, NotFound
+from tracker.errors import BadInput, Conflict
 from tracker.reports import _shape
 from tracker.web import _rule_form, auth, guard
 from tracker.web.pages import Names, View, to
@@ -91,7 +91,7 @@ def _add_replay(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.get("/drafts/<draft_id>/replay", endpoint="replay")
     def replayed(draft_id: str) -> ResponseReturnValue:
         with wiring.sessions() as session:
-            view = _view(session, wiring)
+            view = View.required(session, wiring)
             desk = wiring.desk(session, view.brand.id)
             draft, rules = drafts.one(desk, draft_id), drafts.rules_of(desk, draft_id)
             names = Names.of(session, view.brand.id)
@@ -129,7 +129,7 @@ def _add_publication(blueprint: Blueprint, wiring: Wiring) -> None:
 
 
 def _overview(session: Session, wiring: Wiring, error: str = "") -> str:
-    view = _view(session, wiring)
+    view = View.required(session, wiring)
     desk = wiring.desk(session, view.brand.id)
     versions, campaigns = catalog_rules.versions(desk), Names.of(session, view.brand.id).campaigns
     in_force = next(one for one in versions if one.standing is catalog_rules.Standing.IN_FORCE)
@@ -141,7 +141,7 @@ def _overview(session: Session, wiring: Wiring, error: str = "") -> str:
 
 
 def _draft(session: Session, wiring: Wiring, draft_id: str, errors: Mapping[str, str] | None = None) -> str:
-    view = _view(session, wiring)
+    view = View.required(session, wiring)
     desk = wiring.desk(session, view.brand.id)
     draft, campaigns = drafts.one(desk, draft_id), Names.of(session, view.brand.id).campaigns
     form = request.form if errors else None
@@ -169,7 +169,7 @@ def _save(session: Session, wiring: Wiring, draft_id: str) -> Mapping[str, str]:
 
 
 def _confirm(session: Session, wiring: Wiring, draft_id: str, error: str = "") -> str:
-    view = _view(session, wiring)
+    view = View.required(session, wiring)
     desk = wiring.desk(session, view.brand.id)
     draft, versions = drafts.one(desk, draft_id), catalog_rules.versions(desk)
     in_force = next(one for one in versions if one.standing is catalog_rules.Standing.IN_FORCE)
@@ -186,16 +186,9 @@ def _lines_of(campaigns: Mapping[str, str]) -> Callable[[Mapping[str, Any]], lis
     return lambda settings: _rule_form.lines(settings, campaigns)
 
 
-def _view(session: Session, wiring: Wiring) -> View:
-    view = View.of_request(session, wiring)
-    if view is None:
-        raise NotFound("there is no brand yet: add one with tracker brand add")
-    return view
-
-
 def _planning(session: Session, wiring: Wiring) -> Desk:
     """The desk of somebody who may change the rules. Raises Forbidden."""
-    view = _view(session, wiring)
+    view = View.required(session, wiring)
     auth.demand(Right.PLAN, view.brand.id)
     return wiring.desk(session, view.brand.id)
 

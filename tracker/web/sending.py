@@ -5,24 +5,20 @@ A form's report, days and filters are the URL's, as on the report's own page; th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 from apiflask import APIFlask
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from tracker import catalog
-from tracker.catalog.fields import problems
 from tracker.domain.roles import Right
-from tracker.errors import BadInput, Conflict, NotFound
 from tracker.outgoing import schedules, shared_links
 from tracker.outgoing.schedules import NewSchedule, ScheduleChange, ScheduleQuery
 from tracker.outgoing.shared_links import NewSharedLink, SharedLinkChange
 from tracker.reports import _shape
-from tracker.web import auth, filters, guard
+from tracker.web import _forms, auth, filters, guard
+from tracker.web._forms import Problems
 from tracker.web.pages import Names, View
 from tracker.wiring import Wiring
 
@@ -40,8 +36,6 @@ TITLES = {
 
 _NEWEST = 200
 _SPANS = (1, 7, 30, 90)
-
-Problems = list[tuple[str, str]]
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
@@ -61,24 +55,22 @@ def _add_schedules(blueprint: Blueprint, wiring: Wiring) -> None:
 
     @blueprint.post("/schedules")
     def add_schedule() -> ResponseReturnValue:
-        def work(session: Session, view: View) -> None:
-            wanted = NewSchedule.model_validate({**_asked(view, dates=False), **_typed()})
-            schedules.add(wiring.desk(session, view.brand.id), wanted, auth_id(wiring))
+        def act() -> ResponseReturnValue:
+            with _forms.desk_for(wiring, Right.SHARE) as desk:
+                wanted = NewSchedule.model_validate({**_asked(dates=False), **_forms.typed()})
+                schedules.add(desk, wanted, auth.account_id())
+            return _back("sending.schedules_page")
 
-        refused = _write(wiring, work)
-        return _schedules(wiring, refused) if refused else _back("sending.schedules_page")
+        return _forms.answered(act, lambda refused: _schedules(wiring, refused))
 
     @blueprint.post("/schedules/<schedule_id>/<any(end,run):act>")
     def change_schedule(schedule_id: str, act: str) -> ResponseReturnValue:
-        def work(session: Session, view: View) -> None:
-            desk = wiring.desk(session, view.brand.id)
+        with _forms.desk_for(wiring, Right.SHARE) as desk:
             if act == "run":
                 schedules.run(desk, schedule_id)
             else:
                 schedules.edit(desk, schedule_id, ScheduleChange(ended=True))
-
-        refused = _write(wiring, work)
-        return _schedules(wiring, refused) if refused else _back("sending.schedules_page")
+        return _back("sending.schedules_page")
 
 
 def _add_links(blueprint: Blueprint, wiring: Wiring) -> None:
@@ -89,44 +81,20 @@ def _add_links(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.post("/shared-links")
     def add_link() -> ResponseReturnValue:
         """Answers with the page, since the address is shown this once and stands in no URL of ours."""
-        fresh: list[shared_links.FreshSharedLink] = []
 
-        def work(session: Session, view: View) -> None:
-            wanted = NewSharedLink.model_validate({**_asked(view, dates=True), **_typed()})
-            fresh.append(shared_links.add(wiring.desk(session, view.brand.id), wanted, auth_id(wiring)))
+        def act() -> ResponseReturnValue:
+            with _forms.desk_for(wiring, Right.SHARE) as desk:
+                wanted = NewSharedLink.model_validate({**_asked(dates=True), **_forms.typed()})
+                fresh = shared_links.add(desk, wanted, auth.account_id())
+            return _links(wiring, [], fresh)
 
-        refused = _write(wiring, work)
-        return _links(wiring, refused, fresh[0] if fresh and not refused else None)
+        return _forms.answered(act, lambda refused: _links(wiring, refused))
 
     @blueprint.post("/shared-links/<link_id>/revoke")
     def revoke_link(link_id: str) -> ResponseReturnValue:
-        def work(session: Session, view: View) -> None:
-            shared_links.edit(wiring.desk(session, view.brand.id), link_id, SharedLinkChange(revoked=True))
-
-        refused = _write(wiring, work)
-        return _links(wiring, refused) if refused else _back("sending.links_page")
-
-
-def _write(wiring: Wiring, work: Callable[[Session, View], None]) -> Problems:
-    """Do it in one transaction, where the role allows; what was refused, else nothing."""
-    try:
-        with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-            view = View.of_request(session, wiring)
-            if view is None:
-                raise NotFound("there is no brand yet")
-            auth.demand(Right.SHARE, view.brand.id)
-            work(session, view)
-    except ValidationError as error:
-        return problems(error)
-    except (BadInput, Conflict) as error:
-        return [(getattr(error, "field", ""), str(error))]
-    return []
-
-
-def auth_id(wiring: Wiring) -> str | None:
-    """Who asks."""
-    person = auth.signed_in(wiring)
-    return person.id if person else None
+        with _forms.desk_for(wiring, Right.SHARE) as desk:
+            shared_links.edit(desk, link_id, SharedLinkChange(revoked=True))
+        return _back("sending.links_page")
 
 
 def _schedules(wiring: Wiring, refused: Problems) -> Response:
@@ -160,9 +128,9 @@ def _rendered(session: Session, template: str, view: View, refused: Problems, **
     )  # fmt: skip
 
 
-def _asked(view: View, *, dates: bool) -> dict[str, Any]:
+def _asked(*, dates: bool) -> dict[str, Any]:
     """The report, days and filters of the URL."""
-    scope = view.scope
+    scope = cast("View", g.view).scope
     asked = {
         "report": request.args.get("report"),
         "model": None if scope.model == _shape.PAYING else scope.model,
@@ -174,10 +142,6 @@ def _asked(view: View, *, dates: bool) -> dict[str, Any]:
     if dates:
         asked |= {"start": scope.start.isoformat(), "end": scope.end.isoformat()}
     return {name: value for name, value in asked.items() if value}
-
-
-def _typed() -> dict[str, str]:
-    return {name: value for name, value in request.form.items() if name != "csrf_token" and value.strip()}
 
 
 def _back(endpoint: str) -> ResponseReturnValue:

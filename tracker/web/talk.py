@@ -82,7 +82,7 @@ def _add_messages(blueprint: Blueprint, wiring: Wiring) -> None:
         def done() -> ResponseReturnValue:
             with _forms.desk_for(wiring, Right.ANSWER) as desk:
                 wanted = NewMessage(partner=partner_id, text=request.form.get("text", ""))
-                messages.add(desk, wanted, account=_account())
+                messages.add(desk, wanted, account=auth.account_id())
             return _to("talk.thread", partner_id=partner_id)
 
         return _forms.answered(done, lambda refused: page(partner_id, refused))
@@ -97,9 +97,7 @@ def _page(
 ) -> Response:
     """A page over the brand of the view; that of a partner notes what was read. Raises NotFound for another's."""
     with writing(wiring.sessions) if partner_id else wiring.sessions() as session:
-        view = View.of_request(session, wiring)
-        if view is None:
-            raise NotFound("there is no brand yet")
+        view = View.required(session, wiring)
         names = Names.of(session, view.brand.id)
         if partner_id is not None and partner_id not in names.partners:
             raise NotFound("no such partner")
@@ -114,16 +112,12 @@ def _answer(wiring: Wiring, dispute_id: str) -> ResponseReturnValue:
     with _forms.desk_for(wiring, Right.ANSWER) as desk:
         if verdict in (DisputeState.ACCEPTED, DisputeState.REFUSED):
             change = DisputeChange.model_validate({"state": verdict, "answer": text})
-            disputes.answer(desk, dispute_id, change, account=_account())
+            disputes.answer(desk, dispute_id, change, account=auth.account_id())
         else:
             said = NewDispute(order=dispute_id, text=text).text
-            disputes.write(desk, dispute_id, said, from_partner=False, account=_account())
+            disputes.write(desk, dispute_id, said, from_partner=False, account=auth.account_id())
     return _to("talk.dispute", dispute_id=dispute_id)
 
 
 def _to(endpoint: str, **values: str) -> ResponseReturnValue:
     return redirect(url_for(endpoint, brand=request.args.get("brand"), **cast("dict[str, Any]", values)), code=303)
-
-
-def _account() -> str:
-    return cast("str", g.person.id)

@@ -11,18 +11,14 @@ from typing import Any, cast
 from apiflask import APIFlask
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from pydantic import ValidationError
-from sqlalchemy.orm import Session
 
-from tracker import catalog, jobs
-from tracker.catalog.fields import problems
+from tracker import jobs
 from tracker.domain.roles import Right
-from tracker.errors import BadInput, NotFound
 from tracker.jobs import JobView, rebuilds, replays
 from tracker.ledger import due
-from tracker.web import auth, guard
+from tracker.web import _forms, auth, guard
+from tracker.web._forms import Problems
 from tracker.web.pages import Names, View
-from tracker.web.sending import Problems, auth_id
 from tracker.wiring import Wiring
 
 STATES = {
@@ -54,46 +50,32 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
     @blueprint.post("/<job_id>/cancel")
     def cancel(job_id: str) -> ResponseReturnValue:
-        with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-            jobs.cancel(wiring.desk(session, planning(session, wiring).brand.id), job_id)
+        with _forms.desk_for(wiring, Right.PLAN) as desk:
+            jobs.cancel(desk, job_id)
         return to_job(job_id)
 
     @blueprint.post("/rebuild")
     def rebuild() -> ResponseReturnValue:
-        try:
-            with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-                desk = wiring.desk(session, planning(session, wiring).brand.id)
-                job = rebuilds.ask(desk, rebuilds.NewRebuild.model_validate(_typed()), auth_id(wiring))
-        except ValidationError as error:
-            return _list(wiring, problems(error))
-        except BadInput as error:
-            return _list(wiring, [(error.field, str(error))])
-        return to_job(job.id)
+        def act() -> ResponseReturnValue:
+            with _forms.desk_for(wiring, Right.PLAN) as desk:
+                job = rebuilds.ask(desk, rebuilds.NewRebuild.model_validate(_forms.typed()), auth.account_id())
+            return to_job(job.id)
+
+        return _forms.answered(act, lambda refused: _list(wiring, refused))
 
     @blueprint.post("/replay")
     def replay() -> ResponseReturnValue:
         """Of a draft, over the days and the partner of the URL."""
         asked = {name: request.args[name] for name in ("draft", "from", "to", "partner") if request.args.get(name)}
-        try:
-            with catalog.changing(wiring.sessions, wiring.hasty_redis) as session:
-                desk = wiring.desk(session, planning(session, wiring).brand.id)
-                job = replays.ask(desk, replays.NewReplay.model_validate(asked), auth_id(wiring))
-        except ValidationError as error:
-            return _list(wiring, problems(error))
-        except BadInput as error:
-            return _list(wiring, [(error.field, str(error))])
-        return to_job(job.id)
+
+        def act() -> ResponseReturnValue:
+            with _forms.desk_for(wiring, Right.PLAN) as desk:
+                job = replays.ask(desk, replays.NewReplay.model_validate(asked), auth.account_id())
+            return to_job(job.id)
+
+        return _forms.answered(act, lambda refused: _list(wiring, refused))
 
     app.register_blueprint(blueprint)
-
-
-def planning(session: Session, wiring: Wiring) -> View:
-    """The brand of the request, where who asks may plan. Raises NotFound and Forbidden."""
-    view = View.of_request(session, wiring)
-    if view is None:
-        raise NotFound("there is no brand yet")
-    auth.demand(Right.PLAN, view.brand.id)
-    return view
 
 
 def to_job(job_id: str) -> ResponseReturnValue:
@@ -104,9 +86,7 @@ def to_job(job_id: str) -> ResponseReturnValue:
 def shown(wiring: Wiring, job_id: str, refused: Problems) -> Response:
     """The page of a job. Raises NotFound."""
     with wiring.sessions() as session:
-        view = View.of_request(session, wiring)
-        if view is None:
-            raise NotFound("there is no brand yet")
+        view = View.required(session, wiring)
         desk = wiring.desk(session, view.brand.id)
         job = jobs.one(desk, job_id)
         left = due.count_due(session, view.brand.id) if job.kind == jobs.REBUILD and job.state == "done" else 0
@@ -138,7 +118,3 @@ def _list(wiring: Wiring, refused: Problems) -> Response:
         refused=refused, typed=request.form if refused else {},
     )  # fmt: skip
     return Response(page, status=422 if refused else 200)
-
-
-def _typed() -> dict[str, str]:
-    return {name: value for name, value in request.form.items() if name != "csrf_token" and value.strip()}
