@@ -66,7 +66,7 @@ def test_every_report_has_its_page_its_csv_and_its_line_in_the_menu(desk: Desk) 
 def test_every_page_of_the_menu_stands_under_its_heading(desk: Desk) -> None:
     menu = page(desk, "/").partition('<nav class="menu"')[2].partition("</nav>")[0]
     headings = re.findall("<summary>(.*?)</summary>", menu)
-    assert headings == ["Performance", "Influence × affiliation", "Money", "Proof", "Share", "Settings"]
+    assert headings == ["Performance", "Influence × affiliation", "Money", "Proof", "Sharing", "Settings"]
     under = dict(zip(headings, menu.split("<summary>")[1:], strict=True))
     assert "/reports/paths" in under["Influence × affiliation"]
     assert "/estimates" in under["Proof"]

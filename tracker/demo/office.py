@@ -28,6 +28,7 @@ from tracker.catalog import (
     partners,
     payouts,
     people,
+    segments,
     shop_counts,
     snapshots,
 )
@@ -52,7 +53,7 @@ def plan(api: Api, scenery: Scenery) -> None:
     ids, day = scenery.campaigns, scenery.calendar.day
     for campaign, metric, target in plans.GOALS:
         api.add("goals", campaign=ids[campaign], metric=metric, target=target)
-    api.add("holdouts", campaign=ids[cast.WINTER], starts_on=str(day(0)), ends_on=str(day(28)), **plans.HOLDOUT)
+    api.add("holdouts", campaign=ids[cast.WINTER], starts_on=str(day(0)), ends_on=str(day(25)), **plans.HOLDOUT)
 
 
 def keep_books(running: Stage, scenery: Scenery, script: Story, record: Record) -> None:
@@ -65,6 +66,7 @@ def keep_books(running: Stage, scenery: Scenery, script: Story, record: Record) 
         for write in (_expenses, _snapshots, _decisions, _benchmarks, _counts_of_shops):
             write(books)
         _sign_ups(books, script, record)
+        _segments(books, script)
         _people(books, password)
         _talk(books)
     _pay(built, brand_id)
@@ -129,14 +131,17 @@ def _snapshots(books: _Books) -> None:
         for age in (*plans.COUNTED_AFTER, _LAST_COUNT - spot.day):
             if spot.day + age <= _LAST_COUNT:
                 _count(books, spot.slug, age, min(books.calendar.at(spot.day + age), books.desk.now))
+    for slug in plans.TOLD_BY_AGENCY:
+        _count(books, slug, _LAST_COUNT, books.calendar.at(_LAST_COUNT - 1), source="agency")
 
 
-def _count(books: _Books, slug: str, age: float, moment: datetime) -> None:
-    seen = 1 - math.exp(-age / _EBB)
+def _count(books: _Books, slug: str, age: float, moment: datetime, source: str = snapshots.BY_HAND) -> None:
+    """What is shown at an age in days; an agency tells a little more than that."""
+    seen = (1 - math.exp(-age / _EBB)) * (1 if source == snapshots.BY_HAND else 1.12)
     shown = plans.COUNTED[slug]
     counters = {field.name: getattr(shown, field.name) for field in fields(shown)}
     grown = {name: round(value * seen) for name, value in counters.items() if value is not None}
-    wanted = {"placement": books.placements[slug], "taken_at": moment.isoformat(), **grown}
+    wanted = {"placement": books.placements[slug], "taken_at": moment.isoformat(), "source": source, **grown}
     snapshots.add(books.desk, snapshots.NewSnapshot.model_validate(wanted))
 
 
@@ -184,6 +189,14 @@ def _sign_ups(books: _Books, script: Story, record: Record) -> None:
             "click_id": record.clicks[visit.number],
             "at": min(record.clicked[visit.number], books.desk.now).isoformat(),
         }))  # fmt: skip
+
+
+def _segments(books: _Books, script: Story) -> None:
+    """Whom the brand's own list of customers knows: those of the letter, and those who buy for work."""
+    buyers = sorted({purchase.customer for purchase in script.purchases})
+    for name, whom in (("Abonnés à la lettre", buyers[::3]), ("Professionnels", buyers[1::9])):
+        members = tuple(segments.Member(email=email) for email in whom)
+        segments.add(books.desk, segments.NewMembers(segment=name, members=members, apply=True))
 
 
 # --- people ----------------------------------------------------------------------------------------------------------

@@ -166,6 +166,7 @@ COUNTED = {
     "shelf-lamps": Counted(7_900),
     "shelf-gifts": Counted(6_100),
 }
+TOLD_BY_AGENCY = ("juno", "ravi")
 COUNTED_AFTER = (1, 2, 4, 7, 12)  # days since the publication
 
 # Day, campaign, about what, whose, and in words.

@@ -248,7 +248,7 @@ class _Author:
         involved = [*promoters, *([owner] if owner else [])]
         published = max((min(spot.day for spot in promoter.spots) for promoter in involved), default=0.0)
         earliest = published + 0.6 + 0.5 * len(promoters)
-        return min(_LAST_ORDER_DAY, earliest + self._chance.expovariate(1 / 4))
+        return self._chance.triangular(earliest, _LAST_ORDER_DAY, earliest + 4)
 
     def _clicks_before(self, day: float, promoters: Sequence[Promoter]) -> Iterator[int]:
         """The shopper's clicks, a quarter of a day apart or more: even at the demo's speed they keep their sequence."""

@@ -43,7 +43,7 @@ DISPUTES, MESSAGES = "Disputes", "Messages"
 CAMPAIGNS, COSTS, PLACEMENTS = "Campaigns", "Costs", "Placements and counters"
 CROSSING, PERFORMANCE, PROOF, MONEY = "Influence × affiliation", "Performance", "Proof", "Money"
 SHARE, SCHEDULES, SHARED, IMPORTS, WORK = (
-    *("Share", "Scheduled reports", "Shared links", "Import past orders", "Long work"),
+    *("Sharing", "Scheduled reports", "Shared links", "Import past orders", "Long work"),
 )
 SETTINGS, SHOPS, BRAND, KEYS = "Settings", "Shops", "Brand", "API keys"
 _CONNECT, _PROMOTE, _SHARE, _TRY = (
