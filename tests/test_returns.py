@@ -203,8 +203,8 @@ def media_of(golden: Golden, desk: Desk) -> None:
         assert told in text
     assert "(net revenue − spent)" in text
     assert f"/orders?from=2026-03-01&amp;to=2026-03-31&amp;campaign={golden.spring}" in text
-    tiles = desk.get(f"/?{ASKED}").text.partition('<dl class="tiles">')[2]
-    assert tiles.index("2.1:1") < tiles.index("€3,488.95") < tiles.index("Net revenue")
+    tiles = desk.get(f"/?{ASKED}").text.partition("</h1>")[2]
+    assert tiles.index("-€186.68") < tiles.index("2.1:1") < tiles.index("€3,488.95") < tiles.index("Net revenue")
 
 
 # --- what has no partner, no campaign, no return ----------------------------------------------------------------------
