@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from apiflask import APIFlask
 from argon2 import PasswordHasher
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from werkzeug.test import TestResponse
 
 from tests.conftest import NOW
@@ -21,6 +23,23 @@ from tracker.wiring import Wiring
 
 EMAIL, PASSWORD = "marie@example.com", "correct horse battery"
 ORIGIN = "https://go.example.com"
+
+
+class _Compiled(BytecodeCache):
+    """Templates compiled once a process: each test has an application of its own, and they all have the same pages."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
 
 
 @dataclass
@@ -70,6 +89,7 @@ def opened_desk(settings: Settings, *, account: bool = True) -> Iterator[Desk]:
             accounts.create_account(session, EMAIL, PASSWORD, NOW, operator=True)
     app = create_app(wiring)
     app.testing = True
+    app.jinja_env.bytecode_cache = _COMPILED
     try:
         yield Desk(wiring, app, app.test_client())
     finally:
