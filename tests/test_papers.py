@@ -150,6 +150,8 @@ def test_every_report_has_a_paper_and_its_page_leads_there(desk: Desk) -> None:
 
 # --- the bilan -------------------------------------------------------------------------------------------------------
 
+AFTER = 70000  # what the campaign cost on the day after its last
+
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_bilan_says_what_the_reports_say_and_what_was_reckoned_by_hand(ledger: Ledger, language: str) -> None:
@@ -157,15 +159,17 @@ def test_the_bilan_says_what_the_reports_say_and_what_was_reckoned_by_hand(ledge
     with ledger.session() as session:
         found = _bilan.bilan(session, golden.brand, golden.spring, NOON)
     told = text(_bilan_sheet.as_pdf(found, reader_of(language)))
-    spent, back = SPRING, 90000 + 100000 + 60000
-    money = 25000 + 30000 + 10000 + BRAND_ON_SPRING + 2000
+    spent, back = SPRING + AFTER, 90000 + 100000 + 60000
+    money = 25000 + 30000 + 10000 + BRAND_ON_SPRING + 2000 + AFTER
     for amount in (spent, back, money, HOURS, 4000, ALICE_PAID + BOB_PAID):
         assert said(amount, language) in told
     ratio, roi = round(back / spent, 2), round((back - spent) / spent * 100, 1)
     decimal = "," if language == "fr" else "."
     assert f"{ratio}:1".replace(".", decimal) in told
     assert f"{roi}".replace(".", decimal) in told
-    partners = [row for row in golden.run(campaign_id=golden.spring).rows if row["what"] == "partner"]
+    assert (found.start, found.end) == (MARCH[0], date(2026, 4, 1))
+    reported = golden.run(campaign_id=golden.spring, end=found.end)
+    partners = [row for row in reported.rows if row["what"] == "partner"]
     assert {row["partner"] for row in partners} == {"Alice", "Bob"}
     for row in partners:
         assert said(int(str(row["spent"])), language) in told
@@ -232,10 +236,10 @@ def test_the_bilan_is_a_page_a_paper_and_a_command(
 ) -> None:
     golden = campaign_of(Golden(sqlite_ledger))
     shown = desk.get(f"/campaigns/{golden.spring}/bilan", **{"Accept-Language": "en"}).text
-    assert "You spent €1,093.34 and received €2,500.00 net" in shown
+    assert "You spent €1,793.34 and received €2,500.00 net" in shown
     french = desk.get(f"/campaigns/{golden.spring}/bilan.pdf?lang=fr", **{"Accept-Language": "en"})
     assert french.content_type == "application/pdf"
-    assert said(SPRING, "fr") in text(french.data)
+    assert said(SPRING + AFTER, "fr") in text(french.data)
     assert desk.get(f"/campaigns/{'f' * 32}/bilan").status_code == 404
     for name, value in {
         "TRACKER_STATE": str(tmp_path), "DATABASE_URL": sqlite_ledger.url, "REDIS_URL": desk.wiring.settings.redis_url,
@@ -243,7 +247,7 @@ def test_the_bilan_is_a_page_a_paper_and_a_command(
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     asks = (
-        (["campaign", "bilan", "Spring", "--pdf", "b.pdf", "--language", "fr"], "b.pdf", SPRING),
+        (["campaign", "bilan", "Spring", "--pdf", "b.pdf", "--language", "fr"], "b.pdf", SPRING + AFTER),
         (["report", "returns", "--from", "2026-03-01", "--to", "2026-03-31", "--pdf", "r.pdf"], "r.pdf", SPENT),
     )
     monkeypatch.chdir(tmp_path)

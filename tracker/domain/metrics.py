@@ -154,7 +154,7 @@ def cost_per_order(spent: int | None, orders: int | None) -> Fraction | None:
     return share(spent, orders)
 
 
-def cost_per_click(spent: int, clicks: int) -> Fraction | None:
+def cost_per_click(spent: int | None, clicks: int) -> Fraction | None:
     """CPC: everything spent / human clicks, in minor units."""
     return share(spent, clicks)
 

@@ -1,11 +1,12 @@
 """The bilan of a campaign: what was spent, what came back, through whom, and how that is known.
 
-Every figure is one of a report's over the campaign's own days, so the bilan and the reports cannot disagree.
+Every figure is one of a report's over the same days, so the bilan and the reports cannot disagree. They are the
+campaign's own days, and before and after them whatever was spent on it or is credited to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
@@ -19,10 +20,10 @@ from tracker.domain import metrics
 from tracker.domain.catalog import Channel
 from tracker.domain.rules import Rules
 from tracker.ledger import catalog, rules
-from tracker.ledger.tables import Brand, Campaign, Cost, Credit, CreditSet, OrderRow
-from tracker.reports import _placements, evidence, overview, placements, returns
+from tracker.ledger.tables import Brand, Campaign, Cost, Credit, CreditSet, OrderRow, Placement
+from tracker.reports import _campaigns, _placements, evidence, overview, placements, returns
 from tracker.reports._orders import of_model
-from tracker.reports._parts import kept_by, orders_of
+from tracker.reports._parts import credited, kept_by, orders_of
 from tracker.reports._shape import Row, Scope, model_titles
 
 MOST_PARTNERS = 12
@@ -45,7 +46,8 @@ class Method:
 class Bilan:
     """A campaign's figures. Money is minor units of `currency`; partners add up to the total, and so do channels.
 
-    `whole` is the overview of all the brand's orders of these days; `tied` are the campaign's orders by evidence.
+    `whole` is the overview of all the brand's orders of these days; `tied` are the campaign's orders by evidence;
+    `running` says that the campaign's own days are not over yet.
     """
 
     brand: str
@@ -53,6 +55,7 @@ class Bilan:
     objective: str | None
     start: date
     end: date
+    running: bool
     zone: ZoneInfo
     at: datetime
     currency: str
@@ -65,18 +68,14 @@ class Bilan:
     tied: Sequence[Row]
     method: Method
 
-    @property
-    def running(self) -> bool:
-        """Whether the campaign's days are not over yet."""
-        return self.at.astimezone(self.zone).date() <= self.end
-
 
 def bilan(session: Session, brand_id: str, campaign_id: str, now: datetime) -> Bilan:
     """The bilan of the brand's campaign as it stands at `now`. Raises NotFound."""
     brand = catalog.brand_by_id(session, brand_id)
     campaign = catalog.one(session, Campaign, brand_id, campaign_id)
     zone = ZoneInfo(brand.time_zone)
-    scope = scope_of(session, campaign, now.astimezone(zone).date())
+    today = now.astimezone(zone).date()
+    scope = scope_of(session, campaign, today, zone)
     found = returns.rows(session, scope)
     total = found[0] if found else returns.total(session, scope)
     best, hollow = _placed(session, scope, brand.currency)
@@ -86,6 +85,7 @@ def bilan(session: Session, brand_id: str, campaign_id: str, now: datetime) -> B
         objective=campaign.objective,
         start=scope.start,
         end=scope.end,
+        running=campaign.ends_on is None or today <= campaign.ends_on,
         zone=zone,
         at=now,
         currency=brand.currency,
@@ -100,22 +100,31 @@ def bilan(session: Session, brand_id: str, campaign_id: str, now: datetime) -> B
     )
 
 
-def scope_of(session: Session, campaign: Campaign, today: date) -> Scope:
-    """The campaign's own days: where one is not said, from its first cost or order on, and until today."""
-    start = campaign.starts_on or _first(session, campaign) or today
-    end = campaign.ends_on or max(today, start)
-    return Scope(campaign.brand_id, start, max(start, end), campaign_id=campaign.id)
+def scope_of(session: Session, campaign: Campaign, today: date, zone: ZoneInfo) -> Scope:
+    """The campaign's own days, until today where no last one is said, and those of its costs and orders around them."""
+    first, last = _campaigns.days(session, campaign.brand_id, zone, today)
+    whole = Scope(campaign.brand_id, first, last, campaign_id=campaign.id)
+    found = [*_spent_on(session, campaign), *_sold_on(session, whole)]
+    start = min([*found, campaign.starts_on or min(found, default=today)])
+    end = max([*found, campaign.ends_on or max(today, start)])
+    return replace(whole, start=start, end=max(start, end))
 
 
-def _first(session: Session, campaign: Campaign) -> date | None:
-    spent = select(func.min(Cost.spent_on)).where(Cost.campaign_id == campaign.id, Cost.withdrawn_at.is_(None))
-    sold = (
-        select(func.min(OrderRow.placed_day))
-        .join(Credit, Credit.order_id == OrderRow.id)
-        .where(Credit.campaign_id == campaign.id)
+def _spent_on(session: Session, campaign: Campaign) -> list[date]:
+    """The first and the last day on which something was spent on the campaign."""
+    of = func.coalesce(Cost.campaign_id, Placement.campaign_id)
+    query = (
+        select(func.min(Cost.spent_on), func.max(Cost.spent_on))
+        .outerjoin(Placement, Placement.id == Cost.placement_id)
+        .where(Cost.brand_id == campaign.brand_id, Cost.withdrawn_at.is_(None), of == campaign.id)
     )
-    days = [day for query in (spent, sold) if (day := session.execute(query).scalar())]
-    return min(days, default=None)
+    return [day for day in session.execute(query).one() if day is not None]
+
+
+def _sold_on(session: Session, whole: Scope) -> list[date]:
+    """The days of the orders that are credited to the campaign."""
+    found: Iterable[tuple[object, str]] = credited(session, whole, OrderRow.placed_day)
+    return [day for day, _ in found if isinstance(day, date)]
 
 
 def _partners(found: Sequence[Row]) -> list[Row]:

@@ -18,6 +18,7 @@ from tracker.reports._shape import Column, Kind, Result, Row, Scope
 HOW = ("before", "year")
 BEFORE = "_before"
 _FIGURES = (Kind.MONEY, Kind.INTEGER, Kind.PERCENT, Kind.NUMBER)
+_SEEN = ("taken_at",)  # when it was looked at: that is another moment in every period
 _BEFORE = "Before"
 _THEN = "What it was in the period that this one is compared with."
 SENTENCES = (_BEFORE, _THEN)
@@ -49,7 +50,7 @@ def beside(result: Result, then: Result) -> Result:
 def _identity(columns: Sequence[Column]) -> list[str]:
     """The columns that say what a row is about: those before the first figure."""
     first = next((index for index, column in enumerate(columns) if column.kind in _FIGURES), len(columns))
-    return [column.key for column in columns[:first]]
+    return [column.key for column in columns[:first] if column.key not in _SEEN]
 
 
 def _about(row: Row, named: Sequence[str]) -> tuple[object, ...]:

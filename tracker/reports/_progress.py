@@ -54,6 +54,12 @@ class Progress:
             return _summed(self.clicks, days)
         return self._counters(metric.value, days)
 
+    def in_own_currency(self) -> Progress:
+        """The same without sales in other currencies: they are no part of a price, since their costs are not either."""
+        if self.sold is None:
+            return self
+        return replace(self, sold={key: one for key, one in self.sold.items() if key[1] == self.currency})
+
     def link_orders(self, days: Sequence[date]) -> int | None:
         """Orders that came through links, over all currencies."""
         wanted = set(days)
@@ -98,20 +104,19 @@ def rate(
 ) -> Fraction | None:
     """A rate or a price over these days, in its base unit; None where a part of it is unknown.
 
-    Prices and returns are of everything that was spent. Where the days begin with the campaign, what was spent on it
-    before them is in.
+    Prices and returns are of everything that was spent, and of sales in the brand's currency. Where the days begin with
+    the campaign, what was spent on it before them is in.
     """
     if not days:
         return None
     scope = Scope(campaign.brand_id, days[0], days[-1], campaign_id=campaign.id)
-    last = {name: progress.totals(name, days)[-1] for name in _PARTS}
     if metric is Metric.CVR:
-        orders, clicks = progress.link_orders(days), last[Metric.CLICKS]
-        return metrics.share(orders, clicks)
+        return metrics.conversion_rate(progress.link_orders(days), progress.totals(Metric.CLICKS, days)[-1])
     if metric in (Metric.CTR, Metric.ENGAGEMENT_RATE):
         return _per_view(session, scope, metric)
     spent = _spent(session, campaign, scope)
-    return _priced(metric, spent, last) if spent else None
+    own = progress.in_own_currency()
+    return _priced(metric, spent, {name: own.totals(name, days)[-1] for name in _PARTS}) if spent else None
 
 
 _PARTS = (
@@ -158,7 +163,12 @@ def _spent(session: Session, campaign: Campaign, scope: Scope) -> int:
 
 
 def _first_cost(session: Session, campaign: Campaign) -> date | None:
-    query = select(func.min(Cost.spent_on)).where(Cost.campaign_id == campaign.id, Cost.withdrawn_at.is_(None))
+    query = (
+        select(func.min(Cost.spent_on))
+        .outerjoin(Placement, Placement.id == Cost.placement_id)
+        .where(Cost.brand_id == campaign.brand_id, Cost.withdrawn_at.is_(None))
+        .where(func.coalesce(Cost.campaign_id, Placement.campaign_id) == campaign.id)
+    )
     return session.execute(query).scalar()
 
 

@@ -11,7 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -70,7 +70,8 @@ class Scope:
     """What a report is asked about. `start` and `end` are days of the brand's time zone, both included.
 
     `model` is a model's name or PAYING. The optional filters keep the credits, touches and clicks of one campaign,
-    channel or partner, or what belongs to placements on one network.
+    channel or partner, or what belongs to placements on one network. `today` is the brand's day on which it was asked,
+    where a report must tell days that are over from those to come; it is no part of what is asked.
     """
 
     brand_id: str
@@ -81,6 +82,7 @@ class Scope:
     channel: str | None = None
     partner_id: str | None = None
     network: str | None = None
+    today: date | None = field(default=None, compare=False)
 
 
 class Report(Protocol):
@@ -197,6 +199,7 @@ def scope_from(session: Session, brand_id: str, asked: Mapping[str, str], now: d
         channel=_channel(asked.get("channel")),
         partner_id=_id(asked, "partner"),
         network=(asked.get("network") or "").strip()[:_LONGEST_NETWORK] or None,
+        today=today,
     )
 
 

@@ -19,7 +19,7 @@ from tracker.domain.tiers import tier_of
 from tracker.ledger.tables import Campaign, Credit, Link
 from tracker.reports import _placements
 from tracker.reports._parts import clicks, credited, partners_of
-from tracker.reports._placements import Placed
+from tracker.reports._placements import OWN, Placed
 from tracker.reports._shape import Scope
 
 _BY_CLICKS = (Metric.CLICKS, Metric.CTR, Metric.CPC)
@@ -83,8 +83,9 @@ def _by_partner(session: Session, scope: Scope, kept: Iterable[Placed]) -> Itera
         published[placed.partner.id] = published.get(placed.partner.id, 0) + 1
     for partner_id, counted in clicked.items():
         partner = partners[partner_id]
+        tier = OWN if partner.kind == OWN else tier_of(partner.followers)
         sample = Sample(orders.get(partner_id, 0), counted.human, published.get(partner_id, 0))
-        yield Case(Dimension.INFLUENCER, partner.name, tier_of(partner.followers), sample)
+        yield Case(Dimension.INFLUENCER, partner.name, tier, sample)
 
 
 def plain(findings: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -112,8 +112,10 @@ class _Case:
 
 
 def rows(session: Session, scope: Scope) -> list[Row]:
-    """A row a decision of the scope's days, the latest first; what comes after the last of them is not looked at."""
-    return _rows(session, scope, scope.end)
+    """A row a decision of the scope's days, the latest first; what comes after the last of them, and a day that is not
+    over, is not looked at.
+    """
+    return _rows(session, scope, min(scope.end, scope.today - timedelta(days=1)) if scope.today else scope.end)
 
 
 def _rows(session: Session, scope: Scope, last: date) -> list[Row]:

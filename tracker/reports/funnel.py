@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from tracker.reports import _placements
 from tracker.reports._parts import Clicks, Credited, Key, clicks, credited, in_order, partners_of
 from tracker.reports._performance import CURRENCY
 from tracker.reports._placements import Placed, known_pairs
-from tracker.reports._shape import Column, Kind, Row, Scope
+from tracker.reports._shape import Column, Kind, Row, Scope, zone_of
 
 RANK = 25
 GROUP = "Performance"
@@ -71,13 +71,13 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     people = _people(session, scope, found.kept)
     if not people:
         return []
-    total = _pooled([steps for _, steps in people])
-    found_rows = _rows(_who(TOTAL), total, first, _rates([steps for _, steps in people]))
+    zone = zone_of(session, scope.brand_id)
+    found_rows = _rows(_who(TOTAL), [steps for _, steps in people], first)
     for partner, steps in people:
-        found_rows += _rows(_who(PARTNER, partner), steps, first, _rates([steps]))
+        found_rows += _rows(_who(PARTNER, partner), [steps], first)
     for placed in found.kept if scope.partner_id else ():
-        steps = _of_placement(placed)
-        found_rows += _rows(_who(PLACEMENT, placed.partner, placed), steps, first, _rates([steps]))
+        who = _who(PLACEMENT, placed.partner) | _which(placed, zone)
+        found_rows += _rows(who, [_of_placement(placed)], first)
     return found_rows
 
 
@@ -138,14 +138,24 @@ def _rates(people: Sequence[Steps]) -> Row:
     }
 
 
-def _rows(who: Row, steps: Steps, first: str, rates: Row) -> list[Row]:
-    """A row a currency; what has none stands on the first row alone."""
-    counted = {"views": steps.views, "likes": steps.likes, "clicks": steps.clicks, **rates}
+def _rows(who: Row, people: Sequence[Steps], first: str) -> list[Row]:
+    """A row a currency for some people together; what has none stands on the first row alone."""
+    steps = _pooled(people)
+    counted = {"views": steps.views, "likes": steps.likes, "clicks": steps.clicks, **_rates(people)}
     nothing: Row = dict.fromkeys(counted)
     return [
-        who | (counted if index == 0 else nothing) | _in_money(steps, currency)
+        who | (counted if index == 0 else nothing) | _in_money(steps, currency) | _each_view(people, currency)
         for index, currency in enumerate(in_order(steps.sold or (), first))
     ]
+
+
+def _each_view(people: Sequence[Steps], currency: str) -> Row:
+    pairs = known_pairs((_earned_in(steps, currency), steps.views) for steps in people)
+    return {"each_view": metrics.whole_units(metrics.revenue_per_mille(*pairs))}
+
+
+def _earned_in(steps: Steps, currency: str) -> int | None:
+    return None if steps.sold is None else steps.sold.get(currency, Credited()).revenue
 
 
 def _in_money(steps: Steps, currency: str) -> Row:
@@ -155,24 +165,24 @@ def _in_money(steps: Steps, currency: str) -> Row:
         "orders": sold.orders if sold else None,
         "aov": metrics.whole_units(metrics.average_order_value(sold.value, sold.orders)) if sold else None,
         "revenue": sold.revenue if sold else None,
-        "each_view": metrics.whole_units(metrics.revenue_per_mille(sold.revenue if sold else None, steps.views)),
     }
 
 
-def _who(what: str, partner: Partner | None = None, placed: Placed | None = None) -> Row:
-    placement = placed.placement if placed else None
+def _who(what: str, partner: Partner | None = None) -> Row:
     return {
         "what": what,
         "partner_id": partner.id if partner else None,
         "partner": partner.name if partner else None,
-        "placement_id": placement.id if placement else None,
-        "placement": _called(placement) if placement else None,
+        "placement_id": None,
+        "placement": None,
     }
 
 
-def _called(placement: Any) -> str:
-    day = f" {placement.published_at.date().isoformat()}" if placement.published_at else ""
-    return placement.title or placement.url or f"{placement.network} {placement.format}{day}"
+def _which(placed: Placed, zone: ZoneInfo) -> Row:
+    """A placement by its title or address, else by the brand's day on which it was published."""
+    one = placed.placement
+    day = f" {one.published_at.astimezone(zone).date().isoformat()}" if one.published_at else ""
+    return {"placement_id": one.id, "placement": one.title or one.url or f"{one.network} {one.format}{day}"}
 
 
 def _by_subject(figures: dict[Key, Credited]) -> dict[str, dict[str, Credited]]:

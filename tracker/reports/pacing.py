@@ -105,7 +105,8 @@ def actual(session: Session, campaign: Campaign, metric: Metric, start: date, en
 
 
 def rows(session: Session, scope: Scope) -> list[Row]:
-    """A row a goal that has a day in the scope, as it stands at the end of the scope's last day."""
+    """A row a goal that has a day in the scope, as it stands on the scope's last day or, if earlier, today."""
+    on = min(scope.end, scope.today) if scope.today else scope.end
     query = (
         select(Campaign)
         .where(Campaign.brand_id == scope.brand_id, Campaign.id.in_(select(Goal.campaign_id)))
@@ -116,7 +117,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     found: list[Row] = []
     for campaign in session.execute(query).scalars():
         goals = [goal for goal in _goals(session, campaign.id) if _is_in(goal, scope)]
-        found += [_row(one) for one in _standings(session, campaign, goals, scope.end)]
+        found += [_row(one) for one in _standings(session, campaign, goals, on)]
     return found
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from statistics import median
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
@@ -16,7 +17,7 @@ from tracker.domain.costs import Kind as CostKind
 from tracker.domain.engagement import known_sum
 from tracker.domain.tiers import TITLES, Tier, place_of, tier_of
 from tracker.ledger import costs
-from tracker.ledger.tables import Partner
+from tracker.ledger.tables import Cost, Partner
 from tracker.reports import _placements
 from tracker.reports._parts import brand_currency, partners_of
 from tracker.reports._performance import CURRENCY
@@ -102,13 +103,24 @@ def _rates(session: Session, scope: Scope, currency: str) -> list[Rate]:
         campaign = scope.campaign_id in (None, cost.campaign_id)
         if cost.kind is CostKind.FEE and of == currency and cost.partner_id is not None and campaign:
             fees[cost.partner_id] += cost.amount
+    paid = _paid(session, scope)
     wide = replace(scope, partner_id=None, channel=None, network=None)
     placed: dict[str, list[Placed]] = {}
     for one in _placements.placements(session, wide).kept:
-        if one.taken_at is not None or one.costs:
+        if one.taken_at is not None or one.placement.id in paid:
             placed.setdefault(one.partner.id, []).append(one)
     partners = partners_of(session, scope.brand_id)
     return [Rate(partners[partner], fee, placed.get(partner, ())) for partner, fee in fees.items() if fee]
+
+
+def _paid(session: Session, scope: Scope) -> set[str]:
+    """The placements on which something was spent in these days."""
+    query = (
+        select(Cost.placement_id)
+        .where(Cost.brand_id == scope.brand_id, Cost.placement_id.is_not(None), Cost.withdrawn_at.is_(None))
+        .where(Cost.spent_on >= scope.start, Cost.spent_on <= scope.end)
+    )
+    return {placement_id for placement_id in session.execute(query).scalars() if placement_id}
 
 
 def _usual(everyone: Iterable[Rate]) -> dict[tuple[Tier | None, str], Fraction]:
