@@ -180,6 +180,7 @@ def test_a_marketer_goes_from_who_opens_to_a_receipt_from_the_paths_and_asks_all
     assert "€90.00 of €90.00 net revenue, 1 of 1 orders" in answer
     follow(signed_in, "Who opened them, for whom")
     follow(signed_in, "Alice")
+    follow(signed_in, "Orders")
     signed_in.find_element(By.CSS_SELECTOR, "tbody th a").click()
     assert signed_in.find_element(By.TAG_NAME, "h1").text.startswith("Order")
     follow(signed_in, "Paths", ".menu")
