@@ -32,7 +32,7 @@ class Spot:
 
 # Percent of the credit for new and for returning customers, of influencers and of affiliates.
 TERMS = {True: ("10", "5"), False: ("6", "3")}
-HOLD_DAYS = 14
+HOLD_DAYS = 7
 # How far back a click may earn. Within the four weeks it closes, so that journeys without an order are known as such.
 CLICK_DAYS = 7
 
