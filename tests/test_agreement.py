@@ -14,11 +14,11 @@ from tests.given import NOON
 from tests.test_goals import FIRST, LAST, TODAY, Office
 from tests.test_placement_reports import MARCH, Studio, figures
 from tests.test_returns import Golden
-from tracker.catalog import campaigns, costs, decisions
+from tracker.catalog import campaigns, conversions, costs, decisions
 from tracker.domain.catalog import PartnerKind
 from tracker.domain.objectives import Metric
 from tracker.domain.shortfalls import Dimension, Rate, Verdict
-from tracker.ledger.tables import Campaign, Partner, Placement
+from tracker.ledger.tables import Campaign, CodeOwner, Link, Partner, Placement
 from tracker.reports import _bilan, _campaigns, _compare, _shape, _shortfalls, returns
 from tracker.reports import decisions as decided
 from tracker.reports._shape import Row, Scope, zone_of
@@ -220,3 +220,40 @@ def test_the_brands_own_account_is_nobodys_peer(office: Office) -> None:
         campaign = session.get_one(Campaign, office.spring)
         found = _shortfalls.of_campaign(session, campaign, Rate.ORDERS_PER_CLICK, FIRST, LAST)
     assert {one.dimension: one.verdict for one in found}[Dimension.INFLUENCER] is Verdict.TOO_FEW
+
+
+def test_what_a_placement_sold_is_not_taken_off_what_sold_elsewhere(office: Office) -> None:
+    _, link = office.spot(office.mia, "video", "gift")
+    with office.ledger.writing() as session:
+        session.execute(update(Link).where(Link.id == link).values(campaign_id=None))
+        session.execute(update(Link).where(Link.id == office.alice_link).values(campaign_id=office.spring))
+    office.sold(link, 15, "80.00")  # of a placement of Spring, by a link of no campaign
+    office.sold(office.alice_link, 15, "20.00")  # the other way round
+    rows = {row["format"]: row["revenue"] for row in office.report("effort", campaign_id=office.spring)}
+    assert rows == {"total": 10_000, "video": 8_000, "outside_placements": 2_000}
+
+
+def test_an_action_by_a_click_is_of_no_campaign_of_the_codes_owner(office: Office) -> None:
+    office.code("LEA10", office.lea)
+    with office.ledger.writing() as session:
+        session.execute(update(CodeOwner).values(campaign_id=office.spring, channel="affiliate"))
+    by = {"click_id": office.click(office.link(office.mia), days=2), "code": "LEA10", "at": NOON}
+    with office.desk() as desk:
+        conversions.add(desk, conversions.NewConversion.model_validate({"kind": "lead", "external_id": "1", **by}))
+    assert [row["partner"] for row in office.report("conversions")] == ["Mia"]
+    assert [row["partner"] for row in office.report("conversions", channel="influence")] == ["Mia"]
+    assert office.report("conversions", campaign_id=office.spring) == []
+
+
+def test_an_action_on_one_network_has_no_share_of_what_was_spent_on_all(office: Office) -> None:
+    video, link = office.spot(office.mia, "video", "gift")
+    office.spend(video, 9_000, spent=date(2026, 3, 12))
+    clicks = [office.click(one, days=2) for one in (link, office.link(office.mia))]
+    with office.desk() as desk:
+        for click in clicks:
+            wanted = {"kind": "lead", "external_id": click, "click_id": click, "at": NOON}
+            conversions.add(desk, conversions.NewConversion.model_validate(wanted))
+    (row,) = office.report("conversions")
+    assert figures(row, "actions", "cost") == (2, 4_500)
+    (row,) = office.report("conversions", network="tiktok")
+    assert figures(row, "actions", "cost") == (1, None)

@@ -103,8 +103,13 @@ def _query(session: Session, scope: Scope) -> Select[Any, Any, Any, Any, Any]:
         CodeOwner.valid_from <= Conversion.at,
         or_(CodeOwner.valid_to.is_(None), CodeOwner.valid_to > Conversion.at),
     )
-    partner_id = func.coalesce(Link.partner_id, CodeOwner.partner_id)
-    placement_id = func.coalesce(Link.placement_id, CodeOwner.placement_id)
+
+    def whose(link: Any, code: Any) -> Any:
+        """What the click's link says, though it be nothing; what the code's owner says only where there is no click."""
+        return case((Link.id.is_not(None), link), else_=code)
+
+    partner_id = whose(Link.partner_id, CodeOwner.partner_id)
+    placement_id = whose(Link.placement_id, CodeOwner.placement_id)
     by_click = case((Link.id.is_not(None), 1), else_=0)
     by_code = case((and_(Link.id.is_(None), CodeOwner.id.is_not(None)), 1), else_=0)
     query = (
@@ -119,16 +124,18 @@ def _query(session: Session, scope: Scope) -> Select[Any, Any, Any, Any, Any]:
         .group_by(Conversion.kind, partner_id)
     )
     wanted = (
-        (func.coalesce(Link.channel, CodeOwner.channel, Partner.channel), scope.channel),
+        (func.coalesce(whose(Link.channel, CodeOwner.channel), Partner.channel), scope.channel),
         (partner_id, scope.partner_id),
-        (func.coalesce(Link.campaign_id, CodeOwner.campaign_id), scope.campaign_id),
+        (whose(Link.campaign_id, CodeOwner.campaign_id), scope.campaign_id),
         (Placement.network, scope.network),
     )
     return query.where(*(column == value for column, value in wanted if value))
 
 
 def _spent(session: Session, scope: Scope) -> dict[str, int]:
-    """What was spent on each partner, in minor units of the brand's currency."""
+    """What was spent on each partner, in minor units of the brand's currency; unknown for one network alone."""
+    if scope.network:
+        return {}
     books = read(session, scope)
     found: dict[str, int] = {}
     for cell in books.cells:

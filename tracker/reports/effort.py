@@ -15,7 +15,7 @@ from tracker.ledger.tables import Cost, Credit, Partner, Placement
 from tracker.reports import _placements
 from tracker.reports._parts import Credited, credited
 from tracker.reports._performance import CURRENCY
-from tracker.reports._placements import FORMATS, Placed, known_pairs
+from tracker.reports._placements import FORMATS, Placed, Placements, known_pairs
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 45
@@ -51,7 +51,6 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     """The total, a row a format, the most for an hour first, and what happened outside placements."""
     found = _placements.placements(session, scope)
     minutes = _minutes(session, scope)
-    everything = credited(session, scope, Credit.brand_id).get((scope.brand_id, found.first), Credited())
     by_format = {one: [placed for placed in found.kept if placed.placement.format == one] for one in Format}
     lines = [
         _row(str(one), members, minutes, _earned(members, found.first), found.first)
@@ -59,10 +58,19 @@ def rows(session: Session, scope: Scope) -> list[Row]:
         if members
     ]
     outside = [spent for placement, spent in minutes.items() if placement not in _ids(found.kept)]
-    rest = everything.revenue - _earned(found.kept, found.first)
-    total = _figures(TOTAL, found.kept, known_sum(minutes.values()), everything.revenue, found.first)
+    rest = _elsewhere(session, scope, found)
+    whole = _earned(found.kept, found.first) + rest
+    total = _figures(TOTAL, found.kept, known_sum(minutes.values()), whole, found.first)
     last = [_figures(ELSEWHERE, (), known_sum(outside), rest, found.first)] if outside or rest else []
     return [total, *sorted(lines, key=_place), *last] if lines or last else []
+
+
+def _elsewhere(session: Session, scope: Scope, found: Placements) -> int:
+    """What is credited in the scope, and to none of its placements."""
+    key, kept = (scope.brand_id, found.first), _ids(found.kept)
+    everything = credited(session, scope, Credit.brand_id).get(key, Credited()).revenue
+    by_placement = credited(session, scope, Credit.placement_id).items()
+    return everything - sum(one.revenue for (of, money), one in by_placement if of in kept and money == found.first)
 
 
 def _minutes(session: Session, scope: Scope) -> dict[str | None, int]:
