@@ -40,7 +40,7 @@ class PostOffice:
         """Whether it is our user."""
         right = isinstance(data, LoginPassword) and (data.login, data.password) == (USER.encode(), PASSWORD.encode())
         self.logins.append(right)
-        return AuthResult(success=right)
+        return AuthResult(success=right, handled=False)  # the server answers, also the one who is refused
 
 
 class _Controller(Controller):
