@@ -76,25 +76,31 @@ class Desk:
 
 
 @contextmanager
-def opened_desk(settings: Settings, *, account: bool = True) -> Iterator[Desk]:
-    """The application with Marie's account; everything it opened is closed again.
-
-    Passwords are hashed by the real algorithm with the cheapest parameters: these tests are about what follows.
-    """
+def cheap_hashes() -> Iterator[None]:
+    """Passwords are hashed by the real algorithm with the cheapest parameters: these tests are about what follows."""
     thorough, accounts._hasher = accounts._hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     accounts._nobodys_hash.cache_clear()
-    wiring = Wiring(settings)
-    if account:
-        with writing(wiring.sessions) as session:
-            accounts.create_account(session, EMAIL, PASSWORD, NOW, operator=True)
-    app = create_app(wiring)
-    app.testing = True
-    app.jinja_env.bytecode_cache = _COMPILED
     try:
-        yield Desk(wiring, app, app.test_client())
+        yield
     finally:
         accounts._hasher = thorough
         accounts._nobodys_hash.cache_clear()
+
+
+@contextmanager
+def opened_desk(settings: Settings, *, account: bool = True) -> Iterator[Desk]:
+    """The application with Marie's account and cheap hashes; everything it opened is closed again."""
+    wiring = Wiring(settings)
+    try:
+        with cheap_hashes():
+            if account:
+                with writing(wiring.sessions) as session:
+                    accounts.create_account(session, EMAIL, PASSWORD, NOW, operator=True)
+            app = create_app(wiring)
+            app.testing = True
+            app.jinja_env.bytecode_cache = _COMPILED
+            yield Desk(wiring, app, app.test_client())
+    finally:
         wiring.engine.dispose()
         wiring.hasty_engine.dispose()
         wiring.hasty_redis.close()

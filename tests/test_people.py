@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.conftest import NOW, Ledger
-from tests.desk import EMAIL, PASSWORD, Desk, opened_desk, settings_of
+from tests.desk import EMAIL, PASSWORD, Desk, cheap_hashes, opened_desk, settings_of
 from tests.sample_books import Books, write_books
 from tracker.catalog import Desk as Counter
 from tracker.catalog import people
@@ -39,14 +39,15 @@ def counter(session: object, brand: str = BRAND, later: timedelta = timedelta(0)
 
 
 @pytest.fixture
-def books(ledger: Ledger) -> Ledger:
+def books(ledger: Ledger) -> Iterator[Ledger]:
     """Two brands, the first one owned by Marie."""
-    with ledger.writing() as session:
-        write_books(session)
-        write_books(session, OTHER, "Bazar Bleu")
-        marie = accounts.create_account(session, EMAIL, PASSWORD, NOW)
-        accounts.join(session, marie, BRAND, Role.OWNER, NOW)
-    return ledger
+    with cheap_hashes():
+        with ledger.writing() as session:
+            write_books(session)
+            write_books(session, OTHER, "Bazar Bleu")
+            marie = accounts.create_account(session, EMAIL, PASSWORD, NOW)
+            accounts.join(session, marie, BRAND, Role.OWNER, NOW)
+        yield ledger
 
 
 def token_of(link: str) -> str:
