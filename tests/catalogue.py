@@ -29,6 +29,7 @@ from tracker.domain.presets import PRESETS
 from tracker.domain.reasons import RULE_SENTENCES
 from tracker.ledger import catalog as ledger_catalog
 from tracker.ledger import second_factor
+from tracker.outgoing import schedules
 from tracker.reports import _bilan_sheet, _compare, _pdf, _sales, _shape, _xlsx
 from tracker.web import (
     _campaign,
@@ -123,6 +124,7 @@ def _constants() -> Iterator[str]:
     yield from invited.SENTENCES
     yield from auth.SENTENCES
     yield from second_factor.SENTENCES
+    yield schedules.NO_RIGHT
     yield from (*sending.TITLES.values(), *work.STATES.values(), *imports.FORMATS.values(), *imports.FIELDS.values())
     yield from jobs.TITLES.values()
     yield from estimates.SENTENCES

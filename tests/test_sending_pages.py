@@ -20,7 +20,8 @@ from tests.sample_books import Books, write_books
 from tracker import log
 from tracker.domain.roles import Role
 from tracker.domain.timetable import Every, latest_until, next_after, span
-from tracker.ledger import accounts
+from tracker.errors import Forbidden
+from tracker.ledger import accounts, mails
 from tracker.ledger.database import writing
 from tracker.ledger.tables import Brand, Mail, Schedule, SharedLink
 
@@ -52,10 +53,19 @@ def plain(page: str) -> str:
     return re.sub(r'href="[^"]*"', "", page)
 
 
-def as_viewer(desk: Desk) -> Desk:
+def becomes(desk: Desk, role: Role) -> None:
     with writing(desk.wiring.sessions) as session:
-        account = accounts.create_account(session, "vera@example.com", PASSWORD, NOW)
-        accounts.join(session, account, Books("b" * 32).brand, Role.VIEWER, NOW)
+        accounts.join(session, accounts.by_email(session, "vera@example.com").id, Books("b" * 32).brand, role, NOW)
+
+
+def as_viewer(desk: Desk) -> Desk:
+    return as_somebody(desk, Role.VIEWER)
+
+
+def as_somebody(desk: Desk, role: Role) -> Desk:
+    with writing(desk.wiring.sessions) as session:
+        accounts.create_account(session, "vera@example.com", PASSWORD, NOW)
+    becomes(desk, role)
     other = desk.another_browser()
     other.sign_in("vera@example.com")
     return other
@@ -150,6 +160,19 @@ def test_what_will_not_do_is_said(desk: Desk) -> None:
     assert "want one of 1, 7, 30, 90" in answer.text
 
 
+def test_a_link_is_open_for_as_long_as_who_made_it_may_share(desk: Desk) -> None:
+    path = share(as_somebody(desk, Role.MARKETER))
+    stranger = desk.another_browser()
+    assert stranger.get(path).status_code == 200
+    becomes(desk, Role.VIEWER)
+    answers = [stranger.get(path), stranger.get("/shared/" + "x" * 43)]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert plain(answers[0].text) == plain(answers[1].text)
+    assert "Revoke<" not in desk.get("/shared-links").text
+    becomes(desk, Role.FINANCE)
+    assert stranger.get(path).status_code == 200
+
+
 def _ids(desk: Desk) -> list[str]:
     with desk.wiring.sessions() as session:
         return list(session.execute(select(SharedLink.id)).scalars())
@@ -207,6 +230,29 @@ def test_a_due_schedule_is_caught_up_with_once_and_sends_the_report(
     assert [(part.get_filename() or "")[:9] for part in message.iter_attachments()] == ["partners_"]
     with desk.wiring.sessions() as session:
         assert session.execute(select(Schedule.next_at)).scalar_one() > desk.wiring.clock.now()
+
+
+def test_a_schedule_ends_with_the_right_of_who_began_it_and_says_why(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = "/schedules?report=partners"
+    vera = as_somebody(desk, Role.MARKETER)
+    assert vera.post(page, vera.token(page), every="week", recipients=EMAIL).status_code == 303
+    with desk.wiring.sessions() as session:
+        schedule = session.execute(select(Schedule.id)).scalar_one()
+    assert vera.post(f"/schedules/{schedule}/run", vera.token(page)).status_code == 303
+    with writing(desk.wiring.sessions) as session:
+        session.execute(update(Schedule).values(next_at=datetime(2026, 3, 30, 5, tzinfo=UTC)))
+    becomes(desk, Role.VIEWER)
+    monkeypatch.setattr(workers.letters, "wiring", lambda: desk.wiring)
+    assert workers.letters.write_scheduled() == 0
+    with writing(desk.wiring.sessions) as session:
+        assert session.execute(select(Schedule.ended_at)).scalar_one() is not None
+        taken = mails.take(session, desk.wiring.clock.wall())  # written before, and not sent yet
+    assert taken is not None
+    with pytest.raises(Forbidden):
+        workers.letters._filled(desk.wiring, taken)
+    assert "who began it may no longer share reports" in desk.get("/schedules").text
 
 
 def test_the_hour_is_the_brands_on_both_sides_of_summer_time() -> None:

@@ -13,7 +13,7 @@ from typing import NewType
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import Select, delete, exists, select, union, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -174,6 +174,23 @@ def join(
         session.add(known)
     known.role, known.partner_id = role, partner
     session.flush()
+
+
+def holders(right: Right, brand_id: str) -> Select[str]:
+    """The ids of the accounts that have this right in the brand as things are now."""
+    roles = [role for role, rights in RIGHTS.items() if right in rights]
+    members = select(Membership.account_id).where(Membership.brand_id == brand_id, Membership.role.in_(roles))
+    if right in RIGHTS[Role.OWNER]:
+        operators = select(Account.id).where(Account.operator)
+        return select(union(members, operators).subquery().c.account_id)
+    return members
+
+
+def still_may(session: Session, account_id: str | None, right: Right, brand_id: str) -> bool:
+    """Whether what this account made may go on; what no account made, a key or the terminal did, and goes on."""
+    if account_id is None:
+        return True
+    return account_id in session.execute(holders(right, brand_id)).scalars().all()
 
 
 def _person(session: Session, account: Account) -> Person:

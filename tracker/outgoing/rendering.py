@@ -11,7 +11,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from tracker.domain.roles import Right
+from tracker.errors import Forbidden
+from tracker.ledger import accounts
 from tracker.outgoing.composing import Attachment
+from tracker.outgoing.schedules import NO_RIGHT
 from tracker.reports import _figures, _pdf, _reader, _shape, _xlsx
 from tracker.reports._reader import Reader
 from tracker.reports._shape import Kind, Result
@@ -41,8 +45,13 @@ def file(result: Result, about: _xlsx.About, form: str, reader: Reader, now: dat
 
 
 def report(session: Session, values: Mapping[str, object], language: str, home: str, now: datetime) -> Filled:
-    """The letter of a schedule. Raises NotFound where the report or the brand is there no more."""
+    """The letter of a schedule.
+
+    Raises NotFound where the report or the brand is there no more, and Forbidden where the right to share it is.
+    """
     brand_id, name = str(values["brand_id"]), str(values["report"])
+    if not accounts.still_may(session, cast("str | None", values.get("account_id")), Right.SHARE, brand_id):
+        raise Forbidden(NO_RIGHT)
     query = cast("dict[str, str]", values["query"])
     scope = _shape.scope_from(session, brand_id, query, now)
     result, about = _shape.run(session, name, scope), _xlsx.about(session, scope)

@@ -1,13 +1,17 @@
-"""A schedule sends a report by e-mail, at an hour of the brand's day. It may be ended, never changed: begin another."""
+"""A schedule sends a report by e-mail, at an hour of the brand's day. It may be ended, never changed: begin another.
+
+It ends by itself once the account that began it may no longer send out the brand's reports.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from sqlalchemy import select
 
 from tracker.catalog import Desk
 from tracker.catalog.fields import (
@@ -24,9 +28,10 @@ from tracker.catalog.fields import (
 from tracker.domain import timetable
 from tracker.domain.catalog import Channel
 from tracker.domain.ids import new_id
+from tracker.domain.roles import Right
 from tracker.domain.timetable import Every
 from tracker.errors import BadInput, say
-from tracker.ledger import catalog, keys, mails
+from tracker.ledger import accounts, catalog, keys, mails
 from tracker.ledger.mails import Letter
 from tracker.ledger.tables import Campaign, Partner, Schedule
 from tracker.reports import _shape
@@ -34,7 +39,9 @@ from tracker.reports import _shape
 MOST_RECIPIENTS = 20
 MOST_DAYS = 366
 DEFAULT_HOUR = 7
+LATELY = timedelta(days=30)
 KIND = "report"
+NO_RIGHT = "who began it may no longer share reports"
 
 
 class FileFormat(StrEnum):
@@ -105,7 +112,10 @@ class ScheduleQuery(ListQuery):
 
 
 class ScheduleView(Output):
-    """A schedule. `next_at` is when it goes out next, `sent_at` when its letters were written last."""
+    """A schedule. `next_at` is when it goes out next, `sent_at` when its letters were written last.
+
+    `ended_because` is why it ended where nobody ended it.
+    """
 
     id: str
     report: str
@@ -124,6 +134,7 @@ class ScheduleView(Output):
     sent_at: datetime | None
     created_at: datetime
     ended_at: datetime | None
+    ended_because: str | None
 
 
 def add(desk: Desk, wanted: NewSchedule, by: str | None = None) -> ScheduleView:
@@ -180,11 +191,15 @@ def edit(desk: Desk, schedule_id: str, change: ScheduleChange) -> ScheduleView:
 
 
 def run(desk: Desk, schedule_id: str) -> ScheduleView:
-    """Have its letters written now, beside those of its timetable. Raises NotFound, BadInput for one that ended."""
+    """Have its letters written now, beside those of its timetable; where they may not be any more it ends.
+
+    Raises NotFound, and BadInput for one that has ended.
+    """
     row = catalog.one(desk.session, Schedule, desk.brand_id, schedule_id, lock=True)
     if row.ended_at:
         raise BadInput("schedule", "it has ended: begin another one")
-    write(desk, row, desk.now, f"now:{desk.now.isoformat()}")
+    if _may_go_on(desk, row):
+        write(desk, row, desk.now, f"now:{desk.now.isoformat()}")
     return _view(row)
 
 
@@ -192,6 +207,8 @@ def write_due(desk: Desk, schedule_id: str) -> bool:
     """Write the letters of a schedule whose time has come, once however many times were missed; whether it had come."""
     row = catalog.one(desk.session, Schedule, desk.brand_id, schedule_id, lock=True)
     if row.ended_at or row.next_at > desk.now:
+        return False
+    if not _may_go_on(desk, row):
         return False
     zone = ZoneInfo(catalog.brand_by_id(desk.session, desk.brand_id).time_zone)
     every, hour = Every(row.every), int(row.settings["hour"])
@@ -201,12 +218,28 @@ def write_due(desk: Desk, schedule_id: str) -> bool:
     return True
 
 
+def ended_lately(desk: Desk) -> list[ScheduleView]:
+    """The brand's schedules that ended by themselves within LATELY, the last one first."""
+    query = select(Schedule).where(Schedule.brand_id == desk.brand_id, Schedule.ended_because.is_not(None))
+    rows = desk.session.execute(query.where(Schedule.ended_at > desk.now - LATELY).order_by(Schedule.ended_at.desc()))
+    return [_view(row) for row in rows.scalars()]
+
+
+def _may_go_on(desk: Desk, row: Schedule) -> bool:
+    """Whether who began it still may share what it sends; where not, it ends here."""
+    if accounts.still_may(desk.session, row.account_id, Right.SHARE, desk.brand_id):
+        return True
+    catalog.change(desk.session, row, {"ended_at": desk.now, "ended_because": NO_RIGHT})
+    return False
+
+
 def write(desk: Desk, row: Schedule, at: datetime, name: str) -> None:
     """A letter to each recipient, which are the same letters however often they are written under this `name`."""
     zone = ZoneInfo(catalog.brand_by_id(desk.session, desk.brand_id).time_zone)
     first, last = timetable.span(at.astimezone(zone).date(), row.settings["last_days"])
     values = {
         "brand_id": desk.brand_id,
+        "account_id": row.account_id,
         "report": row.report,
         "format": row.format,
         "query": {**row.settings["filters"], "from": first.isoformat(), "to": last.isoformat()},
@@ -238,5 +271,6 @@ def _view(row: Schedule) -> ScheduleView:
         sent_at=row.sent_at,
         created_at=row.created_at,
         ended_at=row.ended_at,
+        ended_because=row.ended_because,
         **filters,
     )

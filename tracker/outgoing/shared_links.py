@@ -1,12 +1,13 @@
 """A shared link shows one report, its days and filters fixed, to whoever has the link, until it expires or is revoked.
 
 Its token is 256 random bits, told once; what is kept is its digest. Expired, revoked and unknown are the same: not
-there.
+there. So is a link whose maker's account may no longer share the brand's reports.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, ClassVar
@@ -27,8 +28,9 @@ from tracker.catalog.fields import (
     lower,
 )
 from tracker.domain.ids import new_id
+from tracker.domain.roles import Right
 from tracker.errors import BadInput, NotFound, say
-from tracker.ledger import catalog
+from tracker.ledger import accounts, catalog
 from tracker.ledger.tables import Campaign, Partner, SharedLink
 from tracker.outgoing.schedules import Language
 from tracker.reports import _shape
@@ -112,29 +114,30 @@ def add(desk: Desk, wanted: NewSharedLink, by: str | None = None) -> FreshShared
     )
     desk.session.add(row)
     desk.session.flush()
-    return FreshSharedLink(url=f"{desk.public_url}/shared/{token}", **_view(row, desk.now).model_dump())
+    return FreshSharedLink(url=f"{desk.public_url}/shared/{token}", **_view(desk, row).model_dump())
 
 
 def one(desk: Desk, link_id: str) -> SharedLinkView:
     """The brand's link of that id. Raises NotFound."""
-    return _view(catalog.one(desk.session, SharedLink, desk.brand_id, link_id), desk.now)
+    return _view(desk, catalog.one(desk.session, SharedLink, desk.brand_id, link_id))
 
 
 def page(desk: Desk, query: SharedLinkQuery) -> Page[SharedLinkView]:
     """A page of the brand's links."""
-    is_open = (SharedLink.revoked_at.is_(None)) & (SharedLink.expires_at > desk.now)
+    allowed = SharedLink.account_id.is_(None) | SharedLink.account_id.in_(accounts.holders(Right.SHARE, desk.brand_id))
+    is_open = SharedLink.revoked_at.is_(None) & (SharedLink.expires_at > desk.now) & allowed
     conditions = [] if query.open is None else [is_open if query.open else ~is_open]
     rows, further = catalog.page(
         desk.session, SharedLink, desk.brand_id, after=query.cursor, limit=query.limit, conditions=conditions
     )
-    return Page[SharedLinkView](data=[_view(row, desk.now) for row in rows], next_cursor=further)
+    return Page[SharedLinkView](data=_views(desk, rows), next_cursor=further)
 
 
 def newest(desk: Desk, limit: int) -> list[SharedLinkView]:
     """The brand's latest links, the last one first."""
     query = select(SharedLink).where(SharedLink.brand_id == desk.brand_id)
     rows = desk.session.execute(query.order_by(SharedLink.created_at.desc(), SharedLink.id.desc()).limit(limit))
-    return [_view(row, desk.now) for row in rows.scalars()]
+    return _views(desk, rows.scalars())
 
 
 def edit(desk: Desk, link_id: str, change: SharedLinkChange) -> SharedLinkView:
@@ -144,7 +147,7 @@ def edit(desk: Desk, link_id: str, change: SharedLinkChange) -> SharedLinkView:
         raise BadInput("revoked", "it was revoked: make another one")
     if change.revoked:
         catalog.change(desk.session, row, {"revoked_at": row.revoked_at or desk.now})
-    return _view(row, desk.now)
+    return _view(desk, row)
 
 
 def found(session: Session, token: str, now: datetime) -> SharedLink:
@@ -153,6 +156,8 @@ def found(session: Session, token: str, now: datetime) -> SharedLink:
     if len(token) <= _LONGEST_TOKEN and token.isascii():
         known = session.execute(select(SharedLink).where(SharedLink.digest == _digest(token))).scalar_one_or_none()
     if known is None or known.revoked_at is not None or known.expires_at <= now:
+        raise NotFound("")
+    if not accounts.still_may(session, known.account_id, Right.SHARE, known.brand_id):
         raise NotFound("")
     return known
 
@@ -185,7 +190,16 @@ def _digest(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-def _view(row: SharedLink, now: datetime) -> SharedLinkView:
+def _view(desk: Desk, row: SharedLink) -> SharedLinkView:
+    return _views(desk, [row])[0]
+
+
+def _views(desk: Desk, rows: Iterable[SharedLink]) -> list[SharedLinkView]:
+    allowed = {None, *desk.session.execute(accounts.holders(Right.SHARE, desk.brand_id)).scalars()}
+    return [_shown(row, desk.now, is_allowed=row.account_id in allowed) for row in rows]
+
+
+def _shown(row: SharedLink, now: datetime, *, is_allowed: bool) -> SharedLinkView:
     return SharedLinkView(
         id=row.id,
         report=row.report,
@@ -196,5 +210,5 @@ def _view(row: SharedLink, now: datetime) -> SharedLinkView:
         revoked_at=row.revoked_at,
         opened=row.opened,
         opened_at=row.opened_at,
-        open=row.revoked_at is None and row.expires_at > now,
+        open=row.revoked_at is None and row.expires_at > now and is_allowed,
     )

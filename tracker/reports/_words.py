@@ -25,6 +25,7 @@ WORDS = {
     "active": "Active",
     "disabled": "Disabled",
     "expired": "Expired",
+    "ended": "Ended",
     "revoked": "Revoked",
     "paying": "Paying model",
     "click": "Click",

@@ -103,7 +103,7 @@ def _schedules(wiring: Wiring, refused: Problems) -> Response:
         if view is None:
             return cast("Response", redirect(url_for("pages.overview")))
         desk = wiring.desk(session, view.brand.id)
-        found = schedules.page(desk, ScheduleQuery(limit=_NEWEST, ended=False)).data
+        found = schedules.page(desk, ScheduleQuery(limit=_NEWEST, ended=False)).data + schedules.ended_lately(desk)
         page = _rendered(session, "schedules.html", view, refused, schedules=found, spans=_SPANS,
                          waits=wiring.settings.smtp is None, hour=schedules.DEFAULT_HOUR)  # fmt: skip
     return Response(page, status=422 if refused else 200)

@@ -54,6 +54,7 @@ class Schedule(Base):
     sent_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    ended_because: Mapped[str | None] = mapped_column(String(40))  # where nobody ended it
 
 
 class SharedLink(Base):

@@ -158,6 +158,7 @@ def upgrade() -> None:
     sa.Column('sent_at', tracker.ledger.types.Moment(length=32), nullable=True),
     sa.Column('created_at', tracker.ledger.types.Moment(length=32), nullable=False),
     sa.Column('ended_at', tracker.ledger.types.Moment(length=32), nullable=True),
+    sa.Column('ended_because', sa.String(length=40), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_schedules_account_id')),
     sa.ForeignKeyConstraint(['brand_id'], ['brands.id'], name=op.f('fk_schedules_brand_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_schedules'))
