@@ -21,6 +21,7 @@ from tests.test_backfill import MAPPED, SHOPIFY, sheet
 from tracker import backfill, jobs
 from tracker.catalog import drafts
 from tracker.domain.roles import Role
+from tracker.importing import _table
 from tracker.jobs import imports, progress, rebuilds, replays
 from tracker.ledger import accounts
 from tracker.ledger import jobs as ledger_jobs
@@ -249,6 +250,22 @@ def test_what_is_no_table_or_too_large_is_said(desk: Desk, monkeypatch: pytest.M
     answer = upload(desk, b"x" * 2000, shop)
     assert answer.status_code == 422
     assert desk.another_browser().client.post("/imports", data=b"x" * 3_000_000).status_code in (400, 413)
+
+
+def test_a_file_is_read_while_others_may_write_and_once_a_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, read, files = shop_in(desk.wiring), _table.read, []
+
+    def read_and_write(content: bytes) -> _table.Table:
+        files.append(content)
+        with writing(desk.wiring.hasty_sessions) as session:
+            accounts.create_account(session, f"somebody{len(files)}@example.com", PASSWORD, NOW)
+        return read(content)
+
+    monkeypatch.setattr(_table, "read", read_and_write)
+    page = upload(desk, sheet(MAPPED, delimiter=";"), shop, format="mapped").headers["Location"]
+    assert len(files) == 1
+    assert desk.get(page).status_code == 200
+    assert len(files) == 2
 
 
 def test_work_that_waits_is_cancelled_at_once_and_listed(desk: Desk) -> None:

@@ -20,7 +20,7 @@ from tracker.domain.money import decimal_string
 from tracker.errors import BadInput, say
 from tracker.importing import _file, _table
 from tracker.importing._file import Orders
-from tracker.importing._table import plain
+from tracker.importing._table import Table, plain
 from tracker.importing._values import Writing
 from tracker.jobs.progress import Progress
 from tracker.ledger import catalog
@@ -72,10 +72,7 @@ class Column:
 
 def ask(desk: Desk, wanted: NewImport, content: bytes, by: str | None = None, *, draft: bool = False) -> jobs.JobView:
     """Have a file looked at, or applied; a draft waits for its mapping. Raises BadInput and NotFound."""
-    if len(content) > LARGEST:
-        raise BadInput("file", say("want at most %(value)s MB: export fewer months at a time", value=LARGEST // 2**20))
-    if not content:
-        raise BadInput("file", "the file is empty")
+    _check_size(content)
     shop = shops.one(desk, wanted.shop)
     settings = {**wanted.model_dump(mode="json"), "shop": shop.id, "format": _format(wanted.format, shop.platform)}
     return _asked(
@@ -84,6 +81,11 @@ def ask(desk: Desk, wanted: NewImport, content: bytes, by: str | None = None, *,
             desk.session, desk.brand_id, jobs.IMPORT, settings, desk.now, account_id=by, content=content, draft=draft
         ),
     )
+
+
+def format_of(desk: Desk, wanted: NewImport) -> str:
+    """As which format its file is read: as was said, else as its shop's. Raises BadInput and NotFound."""
+    return _format(wanted.format, shops.one(desk, wanted.shop).platform)
 
 
 def ask_again(desk: Desk, job_id: str, *, reading: ReadingInput | None = None, apply: bool) -> jobs.JobView:
@@ -98,24 +100,24 @@ def ask_again(desk: Desk, job_id: str, *, reading: ReadingInput | None = None, a
 
 
 def needs_mapping(content: bytes, format_: str) -> bool:
-    """Whether somebody should say what the columns are. Raises BadInput where the file is no table."""
-    return format_ == MAPPED or any(one.needed and not one.column for one in columns(content, format_, {}))
+    """Whether somebody should say what the columns are. Raises BadInput where the file is too large or no table.
+
+    It reads the whole file, which takes its time: ask before a transaction.
+    """
+    _check_size(content)
+    table = _table.read(content)
+    return format_ == MAPPED or any(one.needed and not one.column for one in columns(table, format_, {}))
 
 
-def columns(content: bytes, format_: str, mapping: Mapping[str, str]) -> list[Column]:
+def columns(table: Table, format_: str, mapping: Mapping[str, str]) -> list[Column]:
     """Our fields with the columns that are taken for them: as it was said, else by their names."""
-    table, module = _table.read(content), _file.formats()[format_]
+    module = _file.formats()[format_]
     found = []
     for field, names in module.FIELDS.items():
         guess = next((table.columns[name] for name in names if name in table.columns), "")
         said = mapping.get(field, "")
         found.append(Column(field, field in module.NEEDED, table.columns.get(plain(said), guess) if said else guess))
     return found
-
-
-def column_names(content: bytes) -> list[str]:
-    """The columns of the file, as they are written."""
-    return list(_table.read(content).columns.values())
 
 
 def run(built: Wiring, work: Work, progress: Progress) -> dict[str, Any]:
@@ -140,6 +142,13 @@ def run(built: Wiring, work: Work, progress: Progress) -> dict[str, Any]:
     else:
         tally = backfill.look(built.sessions, home, found, progress.advance)
     return _told(found, tally, applied=settings["apply"])
+
+
+def _check_size(content: bytes) -> None:
+    if len(content) > LARGEST:
+        raise BadInput("file", say("want at most %(value)s MB: export fewer months at a time", value=LARGEST // 2**20))
+    if not content:
+        raise BadInput("file", "the file is empty")
 
 
 def _writing(built: Wiring, settings: Mapping[str, Any], time_zone: str) -> Writing:

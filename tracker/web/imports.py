@@ -13,7 +13,7 @@ from sqlalchemy import select
 from tracker import jobs
 from tracker.domain.roles import Right
 from tracker.errors import BadInput, Conflict, NotFound
-from tracker.importing import _file
+from tracker.importing import _file, _table
 from tracker.jobs import imports
 from tracker.jobs.imports import NewImport, ReadingInput
 from tracker.ledger.tables import Job
@@ -109,22 +109,23 @@ def make_room(app: APIFlask) -> None:
 
 
 def _uploaded(wiring: Wiring) -> ResponseReturnValue:
-    """The file is looked at at once where its columns speak for themselves."""
-    with wiring.sessions() as session:
-        auth.demand(Right.PLAN, View.required(session, wiring).brand.id)
+    """The file is looked at at once where its columns speak for themselves. It is read before the transaction."""
     file = request.files.get("file")
     if file is None or not file.filename:
         raise BadInput("file", "choose a file: the orders that your shop exported, as CSV or XLSX")
-    with file.stream as stream:
-        content = stream.read()
     name = "".join(letter for letter in file.filename[-200:] if letter.isprintable())
     said = {"shop": request.form.get("shop", ""), "format": request.form.get("format") or None, "name": name}
     wanted = NewImport.model_validate(said)
+    with wiring.sessions() as session:
+        view = View.required(session, wiring)
+        auth.demand(Right.PLAN, view.brand.id)
+        read_as = imports.format_of(wiring.desk(session, view.brand.id), wanted)
+    content = _forms.sent_file()
+    draft = imports.needs_mapping(content, read_as)
     with _forms.desk_for(wiring, Right.PLAN) as desk:
-        job = imports.ask(desk, wanted, content, auth.account_id(), draft=True)
-        if imports.needs_mapping(content, job.settings["format"]):
-            return redirect(url_for("imports.mapping", job_id=job.id, brand=request.args.get("brand")), code=303)
-        imports.ask_again(desk, job.id, apply=False)
+        job = imports.ask(desk, wanted, content, auth.account_id(), draft=draft)
+    if draft:
+        return redirect(url_for("imports.mapping", job_id=job.id, brand=request.args.get("brand")), code=303)
     return to_job(job.id)
 
 
@@ -156,9 +157,10 @@ def _mapping(wiring: Wiring, job_id: str, refused: Problems) -> Response:
     said = {**job.settings, **(_reading() if refused else {})}
     if said["format"] not in _file.formats():
         raise NotFound("no such format")
+    table = _table.read(content)
     page = render_template(
         "import_mapping.html", view=view, job=job, said=said, formats=FORMATS, fields=FIELDS, refused=refused,
-        columns=imports.columns(content, said["format"], said["mapping"]), written=imports.column_names(content),
+        columns=imports.columns(table, said["format"], said["mapping"]), written=list(table.columns.values()),
     )  # fmt: skip
     return Response(page, status=422 if refused else 200)
 
