@@ -12,7 +12,7 @@ from tests.conftest import Ledger
 from tests.sample_books import report_rows
 from tracker.domain.ids import derived_id
 from tracker.ledger.tables import Snapshot
-from tracker.reports import agency
+from tracker.reports import agency, placements
 from tracker.reports._shape import Row, Scope
 
 MARCH = (date(2026, 3, 1), date(2026, 3, 20))
@@ -66,6 +66,20 @@ def test_a_claim_is_judged_by_the_own_count(world: given.World, own: int | None,
     (row,) = rows(world)
     assert row["claim"] == claim
     assert row["views_share"] == (None if own is None else Fraction(100_000 - own, own))
+
+
+def test_a_claim_is_in_no_other_report_once_the_placement_is_counted_by_anybody_else(world: given.World) -> None:
+    placement, alone = world.place(world.alice_link, "tiktok"), world.place(world.bob_link, "tiktok")
+    counted(world, placement, "manual", 40_000, 4)
+    counted(world, placement, "agency nord", 80_000, 2)
+    counted(world, alone, "agency", 7_000, 2)
+    asked = Scope(world.brand, *MARCH)
+    found = {row["placement_id"]: row for row in report_rows(world.ledger, "placements", asked)}
+    assert (found[placement]["views"], found[placement]["counted_by"]) == (40_000, placements.OWN_COUNT)
+    assert (found[alone]["views"], found[alone]["counted_by"]) == (7_000, placements.CLAIM)
+    total = report_rows(world.ledger, "funnel", asked)[0]
+    assert (total["views"], total["claimed"]) == (47_000, 7_000)
+    assert report_rows(world.ledger, "growth", asked)[-1]["views"] == 47_000
 
 
 def test_only_placements_of_which_an_agency_told_are_listed(world: given.World) -> None:

@@ -1,15 +1,38 @@
-"""Snapshots of placements' public counters: the last ones of a period, and each with what was known before it."""
+"""Snapshots of placements' public counters: the last ones of a period, and each with what was known before it.
+
+What an agency tells is a claim: of a placement that anybody else has counted it goes into no figure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.engagement import COUNTERS, Counters
 from tracker.ledger.tables import Snapshot
+
+AGENCY = "agency"
+"""Figures of an agency are those of this source, and of any that begins with it."""
+
+
+def is_agency(source: str) -> bool:
+    """Whether figures of this source are an agency's."""
+    return source.strip().casefold().startswith(AGENCY)
+
+
+def is_figure() -> ColumnElement[bool]:
+    """Of a query of snapshots those that go into figures: not an agency's, unless nobody else counted the placement."""
+    other = aliased(Snapshot)
+    counted = exists().where(other.placement_id == Snapshot.placement_id, ~_of_agency(other))
+    return or_(~_of_agency(Snapshot), ~counted)
+
+
+def _of_agency(table: type[Snapshot]) -> ColumnElement[bool]:
+    return func.lower(table.source).startswith(AGENCY)
 
 
 def counters_of(snapshot: Snapshot) -> Counters:
@@ -17,11 +40,13 @@ def counters_of(snapshot: Snapshot) -> Counters:
     return Counters(**{name: getattr(snapshot, name) for name in COUNTERS})
 
 
-def of_placements(session: Session, placement_ids: Collection[str]) -> dict[str, list[Snapshot]]:
-    """Every snapshot of these placements, each placement's in time order."""
+def of_placements(
+    session: Session, placement_ids: Collection[str], *, figures: bool = False
+) -> dict[str, list[Snapshot]]:
+    """Every snapshot of these placements, or those that go into figures, each placement's in time order."""
     query = (
         select(Snapshot)
-        .where(Snapshot.placement_id.in_(placement_ids))
+        .where(Snapshot.placement_id.in_(placement_ids), *([is_figure()] if figures else []))
         .order_by(Snapshot.placement_id, Snapshot.taken_at, Snapshot.id)
     )
     found: dict[str, list[Snapshot]] = {}
@@ -35,16 +60,25 @@ def of_brand(session: Session, brand_id: str) -> Sequence[Snapshot]:
     return session.execute(select(Snapshot).where(Snapshot.brand_id == brand_id)).scalars().all()
 
 
-def latest(session: Session, brand_id: str, start: datetime, end: datetime) -> dict[str, tuple[datetime, Counters]]:
-    """Each placement's last snapshot from `start` up to but not at `end`, by placement: its moment and its counters."""
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last that is known of a placement; `claimed` where an agency alone says so."""
+
+    taken_at: datetime
+    claimed: bool
+    counters: Counters
+
+
+def latest(session: Session, brand_id: str, start: datetime, end: datetime) -> dict[str, Latest]:
+    """Each placement's last snapshot from `start` up to but not at `end` that goes into figures, by placement."""
     newest_first = func.row_number().over(
         partition_by=Snapshot.placement_id, order_by=(Snapshot.taken_at.desc(), Snapshot.id.desc())
     )
     counters = [getattr(Snapshot, name) for name in COUNTERS]
     ranked = (
-        select(Snapshot.placement_id, Snapshot.taken_at, *counters, newest_first.label("place"))
-        .where(Snapshot.brand_id == brand_id, Snapshot.taken_at >= start, Snapshot.taken_at < end)
+        select(Snapshot.placement_id, Snapshot.taken_at, Snapshot.source, *counters, newest_first.label("place"))
+        .where(Snapshot.brand_id == brand_id, Snapshot.taken_at >= start, Snapshot.taken_at < end, is_figure())
         .subquery()
     )
     query = select(ranked).where(ranked.c.place == 1)
-    return {row[0]: (row[1], Counters(*row[2:-1])) for row in session.execute(query)}
+    return {row[0]: Latest(row[1], is_agency(row[2]), Counters(*row[3:-1])) for row in session.execute(query)}

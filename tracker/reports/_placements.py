@@ -45,7 +45,7 @@ TIER_HELP = (
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A placement and its figures. `clicks` is None where it has no link.
+    """A placement and its figures. `clicks` is None where it has no link, `claimed` where an agency alone counted.
 
     `costs` are its own, by currency, and `media` the paid amplification among them.
     """
@@ -55,6 +55,7 @@ class Placed:
     campaign: str | None
     taken_at: datetime | None
     counters: Counters
+    claimed: bool
     clicks: int | None
     tracked: bool
     credited: dict[str, Credited]
@@ -157,14 +158,15 @@ def placements(session: Session, scope: Scope) -> Placements:
     everyone = []
     for placement, partner, campaign in session.execute(_query(scope, end)):
         row_id = placement.id
-        taken_at, counters = last.get(row_id, (None, Counters()))
+        known = last.get(row_id)
         everyone.append(
             Placed(
                 placement=placement,
                 partner=partner,
                 campaign=campaign,
-                taken_at=taken_at,
-                counters=counters,
+                taken_at=known.taken_at if known else None,
+                counters=known.counters if known else Counters(),
+                claimed=known is not None and known.claimed,
                 clicks=clicked.get(row_id, Clicks()).human if row_id in linked else None,
                 tracked=row_id in linked or row_id in coded,
                 credited=sold.get(row_id, {}),

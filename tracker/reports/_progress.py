@@ -193,7 +193,7 @@ def _counted(session: Session, campaign: Campaign) -> list[list[Seen]]:
     placements = session.execute(query).scalars().all()
     zone = zone_of(session, campaign.brand_id)
     found = []
-    for history in snapshots.of_placements(session, placements).values() if placements else ():
+    for history in snapshots.of_placements(session, placements, figures=True).values() if placements else ():
         known, seen = Counters(), []
         for one in history:
             given = snapshots.counters_of(one)

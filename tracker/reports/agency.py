@@ -1,6 +1,7 @@
 """What an agency tells of placements beside the brand's own last count and the sales that were tracked.
 
-Agency figures are snapshots whose source is `agency` or begins with it; every other source is the brand's own.
+Agency figures are snapshots whose source is `agency` or begins with it; every other source is the brand's own. Of a
+placement that is counted by its own they are in no other report.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
+from tracker.ledger import snapshots
 from tracker.ledger.tables import Snapshot
 from tracker.reports import _placements
 from tracker.reports._parts import brand_currency
@@ -32,7 +34,6 @@ EMPTY = (
     "No figure of an agency in these days. Bring its report with tracker snapshot import FILE --source agency, or"
     " choose that source on the page of counters."
 )
-SOURCE = "agency"
 CLOSE = Fraction(1, 10)
 AGREES, MORE, LESS, ALONE, UNSOLD = "claim_agrees", "claims_more", "claims_less", "claim_alone", "claim_unsold"
 WORDS = {
@@ -101,13 +102,8 @@ def _latest(session: Session, scope: Scope) -> tuple[dict[str, Snapshot], dict[s
     told: dict[str, Snapshot] = {}
     own: dict[str, Snapshot] = {}
     for snapshot in session.execute(query).scalars():
-        (told if is_agency(snapshot.source) else own)[snapshot.placement_id] = snapshot
+        (told if snapshots.is_agency(snapshot.source) else own)[snapshot.placement_id] = snapshot
     return told, own
-
-
-def is_agency(source: str) -> bool:
-    """Whether figures of this source are an agency's."""
-    return source.strip().casefold().startswith(SOURCE)
 
 
 def _row(found: Placements, placed: Placed, told: Snapshot, own: Snapshot | None, currency: str) -> Row:

@@ -35,6 +35,7 @@ COLUMNS = (
     Column("placement_id", "Placement id", Kind.ID),
     Column("placement", "Placement"),
     Column("views", "Views", Kind.INTEGER, "Of the placements whose views are known."),
+    Column("claimed", "Views, claimed", Kind.INTEGER, "Those among them that an agency alone has counted."),
     Column("like_rate", "Likes / views", Kind.PERCENT, "Of the placements for which both are known."),
     Column("likes", "Likes", Kind.INTEGER, "Of the placements whose likes are known."),
     Column("click_rate", "Clicks / likes", Kind.PERCENT, "Where both are known; many click without a like."),
@@ -57,6 +58,7 @@ class Steps:
     clicks: int | None
     sold: dict[str, Credited] | None
     liked: tuple[int | None, int | None]  # likes and views of what has both
+    claimed: int | None = None  # views that an agency alone has counted
 
     @property
     def orders(self) -> int | None:
@@ -105,13 +107,15 @@ def _of_partner(placed: Sequence[Placed], clicked: Clicks | None, sold: dict[str
         clicks=(clicked or Clicks()).human if linked else None,
         sold=sold if tracked else None,
         liked=known_pairs((one.counters.likes, one.counters.views) for one in placed),
+        claimed=known_sum(one.counters.views for one in placed if one.claimed),
     )
 
 
 def _of_placement(placed: Placed) -> Steps:
     counters = placed.counters
     sold = placed.credited if placed.tracked or placed.credited else None
-    return Steps(counters.views, counters.likes, placed.clicks, sold, known_pairs([(counters.likes, counters.views)]))
+    liked, claimed = known_pairs([(counters.likes, counters.views)]), counters.views if placed.claimed else None
+    return Steps(counters.views, counters.likes, placed.clicks, sold, liked, claimed)
 
 
 def _pooled(people: Sequence[Steps]) -> Steps:
@@ -126,6 +130,7 @@ def _pooled(people: Sequence[Steps]) -> Steps:
         clicks=known_sum(steps.clicks for steps in people),
         sold={currency: _sum(each) for currency, each in sold.items()} if tracked else None,
         liked=known_pairs(steps.liked for steps in people),
+        claimed=known_sum(steps.claimed for steps in people),
     )
 
 
@@ -141,7 +146,8 @@ def _rates(people: Sequence[Steps]) -> Row:
 def _rows(who: Row, people: Sequence[Steps], first: str) -> list[Row]:
     """A row a currency for some people together; what has none stands on the first row alone."""
     steps = _pooled(people)
-    counted = {"views": steps.views, "likes": steps.likes, "clicks": steps.clicks, **_rates(people)}
+    told = {name: getattr(steps, name) for name in ("views", "claimed", "likes", "clicks")}
+    counted = {**told, **_rates(people)}
     nothing: Row = dict.fromkeys(counted)
     return [
         who | (counted if index == 0 else nothing) | _in_money(steps, currency) | _each_view(people, currency)

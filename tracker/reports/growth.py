@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.engagement import COUNTERS, Counters, known_sum
+from tracker.ledger import snapshots
 from tracker.ledger.tables import Partner, Placement, Snapshot
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
 
@@ -19,7 +20,8 @@ FILTERS = ("campaign", "channel", "partner")
 TITLE = "Growth of the counters"
 DESCRIPTION = (
     "Views, likes, comments, shares and saves of the placements, added up as they were last known on each day that"
-    " somebody counted. A placement that nobody has counted yet is in no sum."
+    " somebody counted. A placement that nobody has counted yet is in no sum; what an agency tells counts only where"
+    " nobody else has counted."
 )
 EMPTY = "Note what the network shows: tracker snapshot add PLACEMENT --views 12000 --likes 640 --shares 25."
 COLUMNS = (
@@ -45,7 +47,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
         select(Snapshot)
         .join(Placement, Placement.id == Snapshot.placement_id)
         .join(Partner, Partner.id == Placement.partner_id)
-        .where(Snapshot.brand_id == scope.brand_id, Snapshot.taken_at < end)
+        .where(Snapshot.brand_id == scope.brand_id, Snapshot.taken_at < end, snapshots.is_figure())
         .order_by(Snapshot.taken_at, Snapshot.id)
     )
     wanted = (

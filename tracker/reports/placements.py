@@ -19,6 +19,7 @@ GROUP = "Performance"
 TITLE = "Placements"
 DESCRIPTION = "Videos, photos, stories and articles with their views, likes, clicks, shares and sales, side by side."
 EMPTY = "Add a placement with tracker placement add, its counters with tracker snapshot add, and give it a link."
+OWN_COUNT, CLAIM = "own_count", "agency_claim"
 ORGANIC, REUSED, AMPLIFIED, BOTH = "organic_only", "reused", "amplified", "reused_and_amplified"
 WORDS = {
     **_placements.WORDS,
@@ -26,6 +27,8 @@ WORDS = {
     NOT_HOLLOW: "Not hollow",
     TOO_FEW: "Too few to say",
     **_ranked.WORDS,
+    OWN_COUNT: "You",
+    CLAIM: "The agency alone",
     ORGANIC: "Organic",
     REUSED: "Reused",
     AMPLIFIED: "Amplified",
@@ -43,6 +46,7 @@ COLUMNS = (
     Column("campaign", "Campaign"),
     Column("published_at", "Published", Kind.MOMENT),
     Column("taken_at", "Counted", Kind.MOMENT, "The last snapshot within the days chosen; the counters are its own."),
+    Column("counted_by", "Counted by", Kind.WORD, "An agency's claim is taken only where nobody else has counted."),
     Column("views", "Views", Kind.INTEGER, "As the network counts them, since the publication."),
     Column("likes", "Likes", Kind.INTEGER),
     Column("comments", "Comments", Kind.INTEGER),
@@ -141,6 +145,7 @@ def _counted(found: Placements, placed: Placed) -> Row:
     counters = placed.counters
     return {
         "taken_at": placed.taken_at,
+        "counted_by": None if placed.taken_at is None else CLAIM if placed.claimed else OWN_COUNT,
         **{name: getattr(counters, name) for name in _COUNTED},
         "engagement": counters.engagement,
         "er": metrics.engagement_rate(counters.engagement, counters.views),
