@@ -207,7 +207,8 @@ def test_somebody_new_follows_the_link_chooses_a_password_and_is_in(desk: Desk) 
 
 
 def test_nobody_without_a_link_has_a_hash_reckoned(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    browser, reckoned = desk.another_browser(), []
+    browser = desk.another_browser()
+    reckoned: list[str] = []
     monkeypatch.setattr(accounts, "hashed", reckoned.append)
     assert browser.post("/invitation/nothing", browser.token(), password=CHOSEN).status_code == 404
     assert reckoned == []

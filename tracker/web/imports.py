@@ -110,15 +110,10 @@ def make_room(app: APIFlask) -> None:
 
 def _uploaded(wiring: Wiring) -> ResponseReturnValue:
     """The file is looked at at once where its columns speak for themselves. It is read before the transaction."""
-    file = request.files.get("file")
-    if file is None or not file.filename:
-        raise BadInput("file", "choose a file: the orders that your shop exported, as CSV or XLSX")
-    name = "".join(letter for letter in file.filename[-200:] if letter.isprintable())
-    said = {"shop": request.form.get("shop", ""), "format": request.form.get("format") or None, "name": name}
-    wanted = NewImport.model_validate(said)
     with wiring.sessions() as session:
         view = View.required(session, wiring)
         auth.demand(Right.PLAN, view.brand.id)
+        wanted = _wanted()
         read_as = imports.format_of(wiring.desk(session, view.brand.id), wanted)
     content = _forms.sent_file()
     draft = imports.needs_mapping(content, read_as)
@@ -127,6 +122,16 @@ def _uploaded(wiring: Wiring) -> ResponseReturnValue:
     if draft:
         return redirect(url_for("imports.mapping", job_id=job.id, brand=request.args.get("brand")), code=303)
     return to_job(job.id)
+
+
+def _wanted() -> NewImport:
+    """What the form says of the file. Raises BadInput."""
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        raise BadInput("file", "choose a file: the orders that your shop exported, as CSV or XLSX")
+    name = "".join(letter for letter in file.filename[-200:] if letter.isprintable())
+    said = {"shop": request.form.get("shop", ""), "format": request.form.get("format") or None, "name": name}
+    return NewImport.model_validate(said)
 
 
 def _page(wiring: Wiring, refused: Problems) -> Response:
