@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import String, and_, cast, delete, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, String, and_, cast, delete, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from tracker.domain.ids import new_id
@@ -22,7 +22,9 @@ from tracker.ledger.database import among
 from tracker.ledger.tables import DayChange, Figure, OrderRow, RolledDay
 
 ORDERS, CLICKS = "orders", "clicks"
-CLICKS_VERSION = "2"
+SAYS = "click-says"
+_OF_CLICKS = (CLICKS, SAYS)
+CLICKS_VERSION = "3"
 
 Line = tuple[Any, ...]
 """What a figure is of (its keys), then its numbers."""
@@ -185,7 +187,7 @@ def keep(
             Figure.brand_id == brand_id,
             Figure.starts_on.in_(list(starts)),
             Figure.whole_month.is_(whole_month),
-            (Figure.name == CLICKS) if of_clicks else (Figure.name != CLICKS),
+            is_of_clicks() if of_clicks else ~is_of_clicks(),
         ),
         execution_options=_NO_SYNC,
     )
@@ -202,6 +204,11 @@ def keep(
         if found
     ]
     insert_rows(session, Figure, rows)
+
+
+def is_of_clicks() -> ColumnElement[bool]:
+    """The condition that a figure is one of clicks: they are rolled up by themselves."""
+    return Figure.name.in_(_OF_CLICKS)
 
 
 def vouch(

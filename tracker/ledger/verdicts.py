@@ -72,8 +72,8 @@ def rejudge(
     counted = _human_visits(session, visits.values())
     _write(session, [row.id for row in rows], verdicts, changed, version)
     _count_hours(session, turned, verdicts)
-    zones = _zones(session, {row.brand_id for row in turned if row.brand_id})
-    moments = [(row.brand_id, at) for row in turned if row.brand_id in zones
+    zones = _zones(session, {row.brand_id for row in changed if row.brand_id})
+    moments = [(row.brand_id, at) for row in changed if row.brand_id in zones
                for at in (row.at, row.at.replace(minute=0, second=0, microsecond=0))]  # fmt: skip
     days = [(brand, at.astimezone(zones[brand]).date()) for brand, at in moments]
     figures.changed(session, figures.CLICKS, days)

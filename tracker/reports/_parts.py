@@ -194,12 +194,13 @@ def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAI
     Under a model that is not additive a subject has an order's value once, however many touchpoints it had there.
     """
     name = _named(CREDITED_BY, by) if status in (Status.PAID, Status.PENDING) else None
-    grain, _ = _grain(scope)
-    if name is None or not keeps(name, grain, scope.model):
+    wider, subject = _wider(scope, name)
+    if name is None or not keeps(name, _grain(wider)[0], scope.model):
         lines = _credited(session, scope, by, status)
     else:
         kept = (f"credits/{name}", f"{status.value} {scope.model}")
-        lines = _summed(session, scope, kept, lambda part: _credited(session, part, by, status))
+        live = _narrowed(scope, lambda part: _credited(session, part, by, status))
+        lines = _only(subject, _summed(session, wider, kept, live))
     return {(line[0], line[1]): Credited(*(int(figure) for figure in line[2:])) for line in lines}
 
 
@@ -276,6 +277,25 @@ def _filters(scope: Scope) -> tuple[tuple[str, str | None], ...]:
     )
 
 
+def _wider(scope: Scope, name: str | None) -> tuple[Scope, str | None]:
+    """The scope without its filter on the very subject that is asked for, and what that keeps: a part of the lines."""
+    if name == "partner" and scope.partner_id:
+        return replace(scope, partner_id=None), scope.partner_id
+    if name == "channel" and scope.channel:
+        return replace(scope, channel=None), scope.channel
+    return scope, None
+
+
+def _narrowed(scope: Scope, live: Callable[[Scope], Iterable[Line]]) -> Callable[[Scope], Iterable[Line]]:
+    """`live` under all filters of the scope, whatever part of its days it is asked for."""
+    return lambda part: live(replace(scope, start=part.start, end=part.end))
+
+
+def _only(subject: str | None, lines: Iterable[Line]) -> Iterable[Line]:
+    """The lines of one subject; all where none is named."""
+    return lines if subject is None else [line for line in lines if line[0] == subject]
+
+
 ALL = "all"
 # The filters for which days are rolled up.
 GRAINS = ("campaign", "channel", "partner")
@@ -291,10 +311,12 @@ def _of_an_order(amount: By) -> ColumnElement[int]:
 def journeys(session: Session, scope: Scope, by: By) -> dict[Key, Journeys]:
     """In how many journeys subjects stand, by `by` (a column of touches) and currency. An order counts once each."""
     name = _named(TOUCHED_BY, by)
+    wider, subject = _wider(scope, name)
     if name is None:
         lines = _journeys(session, scope, by)
     else:
-        lines = _summed(session, scope, (f"touches/{name}", ""), lambda part: _journeys(session, part, by))
+        live = _narrowed(scope, lambda part: _journeys(session, part, by))
+        lines = _only(subject, _summed(session, wider, (f"touches/{name}", ""), live))
     return {(line[0], line[1]): Journeys(*(int(figure) for figure in line[2:])) for line in lines}
 
 

@@ -23,7 +23,8 @@ from tracker.reports._shape import PAYING
 
 # The cells of a credit or a touch that may be a subject or a filter. A touch has no code, pair or day of its own.
 _CELLS = (
-    "brand", "campaign", "channel", "code", "day", "link", "own-campaign", "pair", "partner", "placement",
+    "brand", "campaign", "channel", "code", "day", "day-channel", "link", "own-campaign", "pair", "partner",
+    "placement",
 )  # fmt: skip
 
 _Cells = tuple[Any, ...]
@@ -87,8 +88,8 @@ def _named(ways: dict[bool, list[_Way]], sums: _Sums) -> Iterator[tuple[date, st
 def _cells_of(row: Any) -> _Cells:
     brand, campaign, partner = row.brand_id, row.campaign_id, row.partner_id
     return (
-        brand, campaign, row.channel, row.code, row.placed_day, row.link_id, campaign or brand,
-        f"{campaign or ''}/{partner}", partner, row.placement_id,
+        brand, campaign, row.channel, row.code, row.placed_day, f"{row.placed_day}/{row.channel}", row.link_id,
+        campaign or brand, f"{campaign or ''}/{partner}", partner, row.placement_id,
     )  # fmt: skip
 
 
@@ -179,7 +180,7 @@ def touches(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date,
 
 
 def _touch_cells(row: Any) -> _Cells:
-    return (None, row.campaign_id, row.channel, None, None, row.link_id, None, None, row.partner_id, None)
+    return (None, row.campaign_id, row.channel, None, None, None, row.link_id, None, None, row.partner_id, None)
 
 
 def _touches(brand_id: str, days: Span) -> Any:

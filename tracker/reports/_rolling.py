@@ -16,10 +16,10 @@ from sqlalchemy import Date, Select, delete, func, insert, literal, select, unio
 from sqlalchemy.orm import Session
 
 from tracker.ledger import figures
-from tracker.ledger.figures import CLICKS, CLICKS_VERSION, ORDERS, Line, Span, first_of, last_of
+from tracker.ledger.figures import CLICKS, CLICKS_VERSION, ORDERS, SAYS, Line, Span, first_of, last_of
 from tracker.ledger.tables import Figure as FigureRow
 from tracker.ledger.tables import Link, LinkDay, LinkDayClicks, LinkHour, OrderRow
-from tracker.reports import _rolled, _rolled_parts
+from tracker.reports import _click_says, _rolled, _rolled_parts
 from tracker.reports._shape import Scope, models, span, zone_of
 
 Found = dict[date, dict[str, list[Line]]]
@@ -72,7 +72,7 @@ def roll_clicks(session: Session, brand_id: str, today: date, limit: int) -> int
     changes = figures.changes_of(session, brand_id, CLICKS, days)
     for day in days:
         _add_up_clicks(session, brand_id, day, zone)
-    kept = {day: {CLICKS: _clicks_of(session, brand_id, Span(day, day))} for day in days}
+    kept = {day: _figures_of_clicks(session, brand_id, Span(day, day), zone) for day in days}
     figures.keep(session, brand_id, kept, whole_month=False, of_clicks=True)
     figures.settle(session, changes)
     figures.vouch(session, brand_id, CLICKS, days, CLICKS_VERSION, whole_month=False)
@@ -81,14 +81,21 @@ def roll_clicks(session: Session, brand_id: str, today: date, limit: int) -> int
     return len(days)
 
 
+def _figures_of_clicks(session: Session, brand_id: str, day: Span, zone: ZoneInfo) -> dict[str, list[Line]]:
+    return {CLICKS: _clicks_of(session, brand_id, day), SAYS: _click_says.live(session, brand_id, day, zone)}
+
+
 def _roll_clicks_of_month(session: Session, brand_id: str, month: date, today: date) -> None:
     figures.unvouch(session, brand_id, CLICKS, [month], whole_month=True)
     last = last_of(month)
     state = figures.kept(session, brand_id, CLICKS, Span(month, last), CLICKS_VERSION)
     if last >= today or state.open:
         return
-    lines = _clicks_of(session, brand_id, Span(month, last))
-    figures.keep(session, brand_id, {month: {CLICKS: lines}}, whole_month=True, of_clicks=True)
+    sums = {
+        CLICKS: _clicks_of(session, brand_id, Span(month, last)),
+        SAYS: _click_says.of_month(session, brand_id, state),
+    }
+    figures.keep(session, brand_id, {month: sums}, whole_month=True, of_clicks=True)
     figures.vouch(session, brand_id, CLICKS, [month], CLICKS_VERSION, whole_month=True)
 
 
@@ -173,7 +180,7 @@ def _added(session: Session, brand_id: str, month: date, last: date) -> dict[str
         FigureRow.starts_on >= month,
         FigureRow.starts_on <= last,
         FigureRow.whole_month.is_(False),
-        FigureRow.name != CLICKS,
+        ~figures.is_of_clicks(),
     )
     found: dict[str, list[Sequence[Any]]] = defaultdict(list)
     for name, rows in session.execute(query):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from tracker.domain import metrics
 from tracker.domain.catalog import Channel
-from tracker.ledger.figures import Line
+from tracker.ledger.figures import Line, added_up
 from tracker.ledger.tables import OrderRow, Touch
 from tracker.reports import _returns, _rolled
 from tracker.reports._crossing import standing
@@ -82,9 +82,8 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     """By currency, the brand's in front: the total, channels and partners that closed, then those that opened."""
     scope = replace(scope, network=None)  # what is spent has none
     found: dict[tuple[Seat, str], Bought] = {}
-    for opener, opened_by, closer, closed_by, currency, is_new, orders, net in _rolled.asked(session, scope, _lines):
-        for seat in _seats(scope, opener, opened_by, closer, closed_by):
-            found.setdefault((seat, currency), Bought.nothing()).add(is_new, orders, int(net))
+    for what, channel, partner, currency, is_new, orders, net in _rolled.asked(session, scope, _lines):
+        found.setdefault(((what, channel, partner), currency), Bought.nothing()).add(is_new, orders, net)
     if not found:
         return []
     books = _returns.read(session, scope)
@@ -96,9 +95,15 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     ]
 
 
-@_rolled.additive("customers", 6)
+@_rolled.additive("customers", 5)
 def _lines(session: Session, scope: Scope) -> Iterable[Line]:
-    return (tuple(row) for row in session.execute(_query(scope)))
+    """By seat, currency and whether the customer is new: openers with closers would be every pair of partners."""
+    lines = (
+        (*seat, *figures)
+        for opener, opened_by, closer, closed_by, *figures in session.execute(_query(scope))
+        for seat in _seats(scope, opener, opened_by, closer, closed_by)
+    )
+    return added_up(lines, 5)
 
 
 def _query(scope: Scope) -> Select[*tuple[Any, ...]]:

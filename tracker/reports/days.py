@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import String, cast, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.catalog import Channel
 from tracker.ledger.figures import Line
-from tracker.ledger.tables import OrderRow
+from tracker.ledger.tables import Credit, OrderRow
 from tracker.reports import _rolled
-from tracker.reports._parts import Total, brand_currency, clicks_by_day, credited, orders_of
+from tracker.reports._parts import CREDITED_BY, By, Total, brand_currency, clicks_by_day, credited, orders_of
 from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope
 
@@ -36,13 +36,17 @@ COLUMNS = (
 
 Key = tuple[date, str]
 
+# A day and a channel as one text, alike on both databases.
+DAY_CHANNEL: By = cast(OrderRow.placed_day, String).op("||")(literal_column("'/'")).op("||")(Credit.channel)
+CREDITED_BY["day-channel"] = DAY_CHANNEL
+
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a day in the brand's currency, empty days included, and one for each other currency that a day saw."""
     first = brand_currency(session, scope.brand_id)
     totals, clicks = _totals(session, scope), clicks_by_day(session, scope)
-    shares = {channel: _credited(session, scope, channel) for channel in Channel}
-    by_any = _credited(session, scope, scope.channel)
+    shares = _by_channel(session, scope)
+    by_any = shares[Channel(scope.channel)] if scope.channel else _credited(session, scope)
     keys = {*totals, *((day, first) for day in _days(scope))}
     return [
         _row(key, totals.get(key, Total()), {one: shares[one].get(key, 0) for one in Channel}, by_any.get(key, 0))
@@ -86,11 +90,19 @@ def _by_day(session: Session, scope: Scope) -> Iterable[Line]:
     return (tuple(row) for row in session.execute(query))
 
 
-def _credited(session: Session, scope: Scope, channel: str | None) -> dict[Key, int]:
-    if scope.channel not in (None, channel):
-        return {}
-    found = credited(session, replace(scope, channel=channel), OrderRow.placed_day)
+def _credited(session: Session, scope: Scope) -> dict[Key, int]:
+    found = credited(session, scope, OrderRow.placed_day)
     return {(_as_day(day), currency): figures.revenue for (day, currency), figures in found.items()}
+
+
+def _by_channel(session: Session, scope: Scope) -> dict[Channel, dict[Key, int]]:
+    """What each channel is credited with by day; nothing where a filter keeps another one."""
+    shares: dict[Channel, dict[Key, int]] = {channel: {} for channel in Channel}
+    for (subject, currency), figures in credited(session, replace(scope, channel=None), DAY_CHANNEL).items():
+        day, _, channel = subject.partition("/")
+        if channel in shares and scope.channel in (None, channel):
+            shares[Channel(channel)][date.fromisoformat(day), currency] = figures.revenue
+    return shares
 
 
 def _as_day(value: date | str) -> date:

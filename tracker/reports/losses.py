@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
 from tracker.domain.agents import Taken
-from tracker.domain.clicks import CONSENT_REFUSED
-from tracker.domain.referrers import Referrer, referrer_of
+from tracker.domain.referrers import Referrer
 from tracker.ledger.tables import Click, Code, CodeOwner, Link, OrderClick, OrderCode, OrderRow, Partner, Placement
+from tracker.reports import _click_says
 from tracker.reports._parts import orders_of
-from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
+from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 64
 GROUP = "Proof"
@@ -205,19 +205,14 @@ def _networks(session: Session, brand_id: str) -> Mapping[str, str]:
 
 
 def _seen(session: Session, scope: Scope, partners: set[str]) -> dict[str, _Seen]:
-    start, end = span(scope, zone_of(session, scope.brand_id))
-    says = (Link.partner_id, Click.referrer_host, Click.reason, Click.consent, Click.gpc, Click.dnt)
-    query = (
-        select(*says, func.count())
-        .join(Link, Link.id == Click.link_id)
-        .where(Click.brand_id == scope.brand_id, Click.at >= start, Click.at < end, Click.verdict == Taken.HUMAN)
-        .group_by(*says)
-    )
+    query = select(Link.id, Link.partner_id).where(Link.brand_id == scope.brand_id)
+    of_links = {row[0]: row[1] for row in session.execute(query)}
     found: dict[str, _Seen] = defaultdict(_Seen)
-    for partner_id, host, reason, consent, gpc, dnt, count in session.execute(query):
+    for link, referrer, in_app, refused, count in _click_says.said(session, scope):
+        partner_id = of_links.get(link)
         if partner_id in partners:
             seen = found[partner_id]
-            seen.referrers[referrer_of(host).value] += count
-            seen.browsers[IN_APP if reason == "in_app" else OWN_BROWSER] += count
-            seen.consents[REFUSED if consent == CONSENT_REFUSED or gpc or dnt else NOT_REFUSED] += count
+            seen.referrers[referrer] += count
+            seen.browsers[IN_APP if in_app else OWN_BROWSER] += count
+            seen.consents[REFUSED if refused else NOT_REFUSED] += count
     return found

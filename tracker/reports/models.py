@@ -80,7 +80,10 @@ def rows(session: Session, scope: Scope) -> list[Row]:
 def _credited(session: Session, scope: Scope) -> Under:
     """What each partner is credited with in each currency, by model, and by PAYING. One query for all of them."""
     under: Under = {}
-    for model, paying, partner_id, currency, amount in _rolled.asked(session, scope, _by_model):
+    everyone = replace(scope, partner_id=None)  # a partner's lines are among everyone's, and those are kept
+    for model, paying, partner_id, currency, amount in _rolled.asked(session, everyone, _by_model):
+        if scope.partner_id not in (None, partner_id):
+            continue
         for name in (model, PAYING) if paying else (model,):
             figures = under.setdefault(name, {})
             key = (partner_id, currency or "")
