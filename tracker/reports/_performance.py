@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -51,7 +50,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """The figures of every subject of one kind. `first` is the brand's own currency."""
+    """The figures of every subject of one kind. `first` is the brand's own currency, `currencies` those of each."""
 
     first: str
     credited: dict[Key, Credited]
@@ -59,10 +58,11 @@ class Performance:
     journeys: dict[Key, Journeys]
     clicks: dict[str, Clicks]
     link_orders: dict[str, int]
+    currencies: dict[str, set[str]]
 
     def subjects(self) -> set[str]:
         """Everyone with any figure at all."""
-        return set(grouped(*self._in_money())) | set(self.clicks)
+        return set(self.currencies) | set(self.clicks)
 
     def rows(self, subject: str) -> list[Row]:
         """A row a currency, the brand's own in front; one of zeros where there is nothing.
@@ -70,7 +70,7 @@ class Performance:
         Clicks and their rate have no currency: they stand on the first row, and are None on the others, so that a
         column may be added up.
         """
-        currencies = in_order(grouped(*self._in_money()).get(subject, ()), self.first)
+        currencies = in_order(self.currencies.get(subject, ()), self.first)
         return [self.row(subject, currency, first=index == 0) for index, currency in enumerate(currencies)]
 
     def row(self, subject: str, currency: str, *, first: bool) -> Row:
@@ -93,9 +93,6 @@ class Performance:
         """Its orders through links and the clicks on them."""
         return Converted(self.link_orders.get(subject, 0), self.clicks.get(subject, Clicks()).human)
 
-    def _in_money(self) -> tuple[Collection[Key], ...]:
-        return (self.credited, self.pending, self.journeys)
-
     def _click_cells(self, subject: str, link_revenue: int, *, first: bool) -> Row:
         clicks = self.clicks.get(subject, Clicks())
         orders = self.link_orders.get(subject, 0)
@@ -110,13 +107,15 @@ class Performance:
 def performance(session: Session, scope: Scope, *, credit_by: By, touch_by: By, link_by: By) -> Performance:
     """The figures by a column of credits, of touches and of links that name the same subject. Five queries."""
     paid = credited(session, scope, credit_by)
+    pending, stood = credited(session, scope, credit_by, Status.PENDING), journeys(session, scope, touch_by)
     return Performance(
         first=brand_currency(session, scope.brand_id),
         credited=paid,
-        pending=credited(session, scope, credit_by, Status.PENDING),
-        journeys=journeys(session, scope, touch_by),
+        pending=pending,
+        journeys=stood,
         clicks=clicks(session, scope, link_by),
         link_orders=_link_orders(paid),
+        currencies=grouped(paid, pending, stood),
     )
 
 
