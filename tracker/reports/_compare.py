@@ -30,9 +30,12 @@ def earlier(scope: Scope, how: str) -> Scope:
     return replace(scope, start=_back(scope.start, days), end=_back(scope.end, days))
 
 
-def run(session: Session, name: str, scope: Scope, how: str | None) -> Result:
-    """The report called `name` over `scope`, beside an earlier period where `how` says which. Raises NotFound."""
-    result = _shape.run(session, name, scope)
+def run(session: Session, name: str, scope: Scope, how: str | None, *, page: bool = False) -> Result:
+    """The report called `name` over `scope`, beside an earlier period where `how` says which. Raises NotFound.
+
+    For a `page` one that can be endless has its first rows alone.
+    """
+    result = _shape.run(session, name, scope, page=page)
     if how not in HOW or not getattr(_shape.reports()[name], "COMPARES", True):
         return result
     return beside(result, _shape.run(session, name, earlier(scope, how)))

@@ -33,6 +33,7 @@ from tracker.ledger.tables import Brand
 PAYING = "paying"
 
 DEFAULT_DAYS = 30
+PAGE = 200  # rows of a report that can be endless, on a page
 FILTERS = ("model", "channel", "partner", "campaign", "network")
 _LONGEST_NETWORK = 40
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -91,7 +92,8 @@ class Report(Protocol):
     It may also have GROUP (the heading under which menus list it), RANK (its place there), CHART (the macro of
     templates/_macros.html that draws it), EMPTY (what a page says where there are no rows, in English) and WORDS (what
     its own words of a closed set are called, in English), FILTERS (which filters of a scope it heeds; all where it does
-    not say) and COMPARES (False where its rows are of single days or orders, which no earlier period has).
+    not say) and COMPARES (False where its rows are of single days or orders, which no earlier period has). One that can
+    be endless has first(session, scope, most): the first rows alone, for a page.
     """
 
     TITLE: str
@@ -115,6 +117,7 @@ class Result:
     chart: str = ""
     empty: str = ""
     then: Scope | None = None  # the earlier period that it stands beside
+    cut: bool = False  # whether there are more rows than these
 
 
 def reports() -> dict[str, Report]:
@@ -167,16 +170,19 @@ def model_titles() -> dict[str, str]:
     return {name: str(module.TITLE) for name, module in found if hasattr(module, "weights")}
 
 
-def run(session: Session, name: str, scope: Scope) -> Result:
-    """The report called `name` over `scope`. Raises NotFound where there is none."""
+def run(session: Session, name: str, scope: Scope, *, page: bool = False) -> Result:
+    """The report called `name` over `scope`, or what a page shows of it. Raises NotFound where there is none."""
     report = reports().get(name)
     if report is None:
         raise NotFound(
             say("no report is called %(name)s; there are %(reports)s", name=repr(name), reports=", ".join(reports()))
         )
     scope = heard(report, scope)
-    rows, chart, empty = report.rows(session, scope), getattr(report, "CHART", ""), getattr(report, "EMPTY", "")
-    return Result(name, report.TITLE, report.DESCRIPTION, report.COLUMNS, rows, scope, chart, empty)
+    first = getattr(report, "first", None) if page else None
+    rows = first(session, scope, PAGE + 1) if first else report.rows(session, scope)
+    cut = first is not None and len(rows) > PAGE
+    shown, chart, empty = rows[:PAGE] if cut else rows, getattr(report, "CHART", ""), getattr(report, "EMPTY", "")
+    return Result(name, report.TITLE, report.DESCRIPTION, report.COLUMNS, shown, scope, chart, empty, cut=cut)
 
 
 def scope_from(session: Session, brand_id: str, asked: Mapping[str, str], now: datetime) -> Scope:

@@ -120,7 +120,7 @@ def _add_reports(blueprint: Blueprint, wiring: Wiring) -> None:
             view = View.of_request(session, wiring)
             if view is None:
                 return _welcome(session)
-            result = view.run(session, name)
+            result = view.run(session, name, page=True)
             names = Names.of(session, view.brand.id)
         found = _shape.reports()[name]
         heeded, compares = _shape.filters_of(found), getattr(found, "COMPARES", True)
@@ -232,9 +232,9 @@ class View:
             raise NotFound("there is no brand yet")
         return view
 
-    def run(self, session: Session, name: str) -> Result:
-        """A report over the scope."""
-        return _compare.run(session, name, self.scope, self.compare)
+    def run(self, session: Session, name: str, *, page: bool = False) -> Result:
+        """A report over the scope; for a `page` one that can be endless has its first rows alone."""
+        return _compare.run(session, name, self.scope, self.compare, page=page)
 
     def last(self, days: int) -> str:
         """This page over the `days` that end today."""
