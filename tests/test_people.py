@@ -185,8 +185,10 @@ def desk(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Desk]:
 
 def invited(desk: Desk, **form: str) -> str:
     """The path of the link that the page shows after inviting."""
-    assert desk.post("/people/invitations", desk.token("/people"), **form).status_code == 303
-    found = re.search(r'value="https://go.example.com(/invitation/[^"]+)"', desk.get("/people").text)
+    answer = desk.post("/people/invitations", desk.token("/people"), **form)
+    assert (answer.status_code, answer.headers.get("Set-Cookie")) == (201, None)
+    assert desk.get("/people/invitations").location.startswith("/people")
+    found = re.search(r'value="https://go.example.com(/invitation/[^"]+)"', answer.text)
     assert found is not None
     return found.group(1)
 
@@ -243,8 +245,8 @@ def test_a_partner_who_accepts_lands_on_the_partner_s_page(desk: Desk) -> None:
 def test_an_invitation_is_sent_again_and_withdrawn_from_the_page(desk: Desk) -> None:
     first = invited(desk, email=CAMILLE, role="viewer")
     (resend,) = re.findall(r'action="(/people/invitations/[0-9a-f]{32}/resend)[?"]', desk.get("/people").text)
-    desk.post(resend, desk.token("/people"))
-    second = re.search(r'value="https://go.example.com(/invitation/[^"]+)"', desk.get("/people").text)
+    again = desk.post(resend, desk.token("/people"))
+    second = re.search(r'value="https://go.example.com(/invitation/[^"]+)"', again.text)
     assert second is not None
     assert desk.another_browser().get(first).status_code == 410
     assert desk.another_browser().get(second.group(1)).status_code == 200

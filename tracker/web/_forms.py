@@ -66,6 +66,14 @@ def answered(
         return again([(str(getattr(error, "field", "")), str(error))])
 
 
+def status(refused: Problems, fresh: object = None) -> int:
+    """Of a page: refused, or it shows what was made, or as ever.
+
+    What is shown once is in the answer that made it: no cookie, no address and no store has it.
+    """
+    return 422 if refused else 200 if fresh is None else 201
+
+
 def kept(values: Mapping[str, str | None]) -> dict[str, str]:
     """Values for a query string, without those that say nothing."""
     return {name: value for name, value in values.items() if value}

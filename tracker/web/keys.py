@@ -1,22 +1,17 @@
-"""The page of API keys: each opens one brand, is shown once, and can be revoked."""
+"""The page of API keys: each opens one brand, is shown once, in the answer that made it, and can be revoked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
-
 from apiflask import APIFlask
-from flask import Blueprint, Response, redirect, render_template, session
+from flask import Blueprint, Response, redirect, render_template
 from flask.typing import ResponseReturnValue
 
-from tracker.catalog import Desk, keys
+from tracker.catalog import keys
 from tracker.domain.roles import Right
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
 from tracker.web.pages import View, to
 from tracker.wiring import Wiring
-
-_FRESH = "fresh_key"
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
@@ -31,29 +26,26 @@ def register(app: APIFlask, wiring: Wiring) -> None:
 
     @blueprint.post("")
     def add() -> ResponseReturnValue:
-        def work(desk: Desk) -> None:
-            made = keys.add(desk, keys.NewKey.model_validate(_forms.typed()))
-            session[_FRESH] = {"brand": desk.brand_id, "name": made.name, "key": made.key}
+        def act() -> ResponseReturnValue:
+            with _forms.desk_for(wiring, Right.MANAGE) as desk:
+                made = keys.add(desk, keys.NewKey.model_validate(_forms.typed()))
+            return _page(wiring, [], made)
 
-        return _changed(wiring, work)
+        return _forms.answered(act, lambda refused: _page(wiring, refused))
 
     @blueprint.post("/<key_id>/revoke")
     def revoke(key_id: str) -> ResponseReturnValue:
-        return _changed(wiring, lambda desk: keys.revoke(desk, key_id))
+        def act() -> ResponseReturnValue:
+            with _forms.desk_for(wiring, Right.MANAGE) as desk:
+                keys.revoke(desk, key_id)
+            return redirect(to("keys.show"), code=303)
+
+        return _forms.answered(act, lambda refused: _page(wiring, refused))
 
     app.register_blueprint(blueprint)
 
 
-def _changed(wiring: Wiring, work: Callable[[Desk], object]) -> ResponseReturnValue:
-    def act() -> ResponseReturnValue:
-        with _forms.desk_for(wiring, Right.MANAGE) as desk:
-            work(desk)
-        return redirect(to("keys.show"), code=303)
-
-    return _forms.answered(act, lambda refused: _page(wiring, refused))
-
-
-def _page(wiring: Wiring, refused: Problems) -> ResponseReturnValue:
+def _page(wiring: Wiring, refused: Problems, fresh: keys.FreshKey | None = None) -> ResponseReturnValue:
     with wiring.sessions() as ledger:
         view = View.of_request(ledger, wiring)
         if view is None:
@@ -61,16 +53,7 @@ def _page(wiring: Wiring, refused: Problems) -> ResponseReturnValue:
         auth.demand(Right.MANAGE, view.brand.id)
         found = keys.every(wiring.desk(ledger, view.brand.id))
     page = render_template(
-        "keys.html", view=view, keys=found, fresh=_fresh(view.brand.id), refused=refused,
+        "keys.html", view=view, keys=found, fresh=fresh, refused=refused,
         typed=_forms.typed() if refused else {},
     )  # fmt: skip
-    return Response(page, status=422 if refused else 200)
-
-
-def _fresh(brand_id: str) -> dict[str, str] | None:
-    """The key that was made a moment ago; it rides in the cookie of who asked, once."""
-    kept = cast("dict[str, str] | None", session.get(_FRESH))
-    if kept is None or kept.get("brand") != brand_id:
-        return None
-    session.pop(_FRESH)
-    return kept
+    return Response(page, status=_forms.status(refused, fresh))

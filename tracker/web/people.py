@@ -1,12 +1,14 @@
-"""The people of a brand: who has which role, who is invited, and the link of an invitation, shown once."""
+"""The people of a brand: who has which role, who is invited, and the link of an invitation, shown once.
+
+The link is in the answer that made it, for installations that send no letters.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import cast
 
 from apiflask import APIFlask
-from flask import Blueprint, Response, redirect, render_template, request, session
+from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from tracker.catalog import Desk, people
@@ -24,7 +26,6 @@ ROLES = {
     Role.PARTNER: ("Partner", "the partner's own page, nothing else"),
 }
 SENTENCES = tuple(text for pair in ROLES.values() for text in pair)
-_FRESH = "fresh_invitation"
 
 
 def register(app: APIFlask, wiring: Wiring) -> None:
@@ -57,14 +58,20 @@ def _add_members(blueprint: Blueprint, wiring: Wiring) -> None:
 def _add_invitations(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.post("/invitations")
     def invite() -> ResponseReturnValue:
-        def work(desk: Desk) -> None:
-            _show_once(people.invite(desk, people.NewInvitation.model_validate(_typed()), by=auth.account_id()))
+        def work(desk: Desk) -> people.FreshInvitation:
+            return people.invite(desk, people.NewInvitation.model_validate(_typed()), by=auth.account_id())
 
-        return _changed(wiring, work, typed=_typed())
+        return _invited(wiring, work, typed=_typed())
 
     @blueprint.post("/invitations/<invitation_id>/resend")
     def resend(invitation_id: str) -> ResponseReturnValue:
-        return _changed(wiring, lambda desk: _show_once(people.resend(desk, invitation_id)))
+        return _invited(wiring, lambda desk: people.resend(desk, invitation_id))
+
+    @blueprint.get("/invitations")
+    @blueprint.get("/invitations/<invitation_id>/resend")
+    def elsewhere(invitation_id: str = "") -> ResponseReturnValue:
+        """Whoever reloads the answer by its address, or asks for it in another language."""
+        return redirect(to("people.show", query=request.args.to_dict()), code=303)
 
     @blueprint.post("/invitations/<invitation_id>/revoke")
     def revoke(invitation_id: str) -> ResponseReturnValue:
@@ -84,13 +91,24 @@ def _changed(
     return _forms.answered(act, lambda refused: _page(wiring, refused, typed))
 
 
-def _show_once(fresh: people.FreshInvitation) -> None:
-    """The link rides in the cookie of who invites until their next page, for installations that send no letters."""
-    session[_FRESH] = {"brand": request.args.get("brand"), "email": fresh.email, "link": fresh.link}
+def _invited(
+    wiring: Wiring, work: Callable[[Desk], people.FreshInvitation], typed: Mapping[str, str] | None = None
+) -> ResponseReturnValue:
+    """The same for what makes a link, which the page then shows."""
+
+    def act() -> ResponseReturnValue:
+        with _forms.desk_for(wiring, Right.MANAGE) as desk:
+            fresh = work(desk)
+        return _page(wiring, fresh=fresh)
+
+    return _forms.answered(act, lambda refused: _page(wiring, refused, typed))
 
 
 def _page(
-    wiring: Wiring, refused: Problems | None = None, typed: Mapping[str, str] | None = None
+    wiring: Wiring,
+    refused: Problems | None = None,
+    typed: Mapping[str, str] | None = None,
+    fresh: people.FreshInvitation | None = None,
 ) -> ResponseReturnValue:
     with wiring.sessions() as ledger:
         view = View.required(ledger, wiring)
@@ -98,12 +116,11 @@ def _page(
         desk = wiring.desk(ledger, view.brand.id)
         found = {"members": people.members(desk), "invitations": people.pending(desk)}
         names = Names.of(ledger, view.brand.id)
-    fresh = cast("Mapping[str, str] | None", session.pop(_FRESH, None))
     page = render_template(
         "people.html", view=view, names=names, roles=ROLES, fresh=fresh, refused=refused or [], typed=typed or {},
         wall=wiring.clock.wall(), **found,
     )  # fmt: skip
-    return Response(page, status=422 if refused else 200)
+    return Response(page, status=_forms.status(refused or [], fresh))
 
 
 def _typed() -> dict[str, str]:

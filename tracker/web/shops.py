@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, cast
 
 from apiflask import APIFlask
-from flask import Blueprint, Response, redirect, render_template, session
+from flask import Blueprint, Response, redirect, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -23,7 +22,6 @@ from tracker.web.pages import View, to
 from tracker.wiring import Wiring
 
 DAYS = 30
-_FRESH = "fresh_secret"
 SENTENCES = tuple(
     text for name in shops.platforms() for guide in [shops.guide(name)] for text in (*guide.steps, guide.snippet)
 )
@@ -51,7 +49,7 @@ def _add_views(blueprint: Blueprint, wiring: Wiring) -> None:
             with _forms.desk_for(wiring, Right.MANAGE) as desk:
                 shop = shops.add(desk, shops.NewShop.model_validate(_forms.typed()))
             if isinstance(shop, shops.AddedShop):
-                session[_FRESH] = {"shop": shop.id, "secret": shop.secret}
+                return _one(wiring, shop.id, [], shop.secret)
             return redirect(to("shops.one", shop_id=shop.id), code=303)
 
         return _forms.answered(act, lambda refused: _every(wiring, refused))
@@ -119,7 +117,8 @@ def _every(wiring: Wiring, refused: Problems) -> ResponseReturnValue:
     return Response(page, status=422 if refused else 200)
 
 
-def _one(wiring: Wiring, shop_id: str, refused: Problems) -> ResponseReturnValue:
+def _one(wiring: Wiring, shop_id: str, refused: Problems, fresh: str | None = None) -> ResponseReturnValue:
+    """The page of a shop; `fresh` is the secret that was made for it just now."""
     with wiring.sessions() as ledger:
         view = View.of_request(ledger, wiring)
         if view is None:
@@ -130,22 +129,14 @@ def _one(wiring: Wiring, shop_id: str, refused: Problems) -> ResponseReturnValue
     page = render_template(
         "shop.html", view=view, shop=shop, guide=shops.guide(shop.platform), snippet=snippet,
         health=next(found for found in health if found.shop.id == shop_id), recent=recent.get(shop_id, (0, 0)),
-        fresh=_fresh(shop_id), refused=refused, typed=_typed(refused), wall=wiring.clock.now(), days=DAYS,
+        fresh=fresh, refused=refused, typed=_typed(refused), wall=wiring.clock.now(), days=DAYS,
     )  # fmt: skip
-    return Response(page, status=422 if refused else 200)
+    return Response(page, status=_forms.status(refused, fresh))
 
 
 def _health(ledger: Session, view: View) -> tuple[list[ShopHealth], dict[str, tuple[int, int]]]:
     scope = Scope(view.brand.id, view.today - timedelta(days=DAYS - 1), view.today)
     return _completeness.of_shops(ledger, scope), _completeness.recent(ledger, view.brand.id, view.today)
-
-
-def _fresh(shop_id: str) -> str | None:
-    """The secret that was made for this shop a moment ago; it rides in the cookie of who asked, once."""
-    kept = cast("dict[str, Any] | None", session.get(_FRESH))
-    if kept is None or kept.get("shop") != shop_id:
-        return None
-    return str(session.pop(_FRESH)["secret"])
 
 
 def _typed(refused: Problems) -> dict[str, str]:
