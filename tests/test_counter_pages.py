@@ -98,7 +98,7 @@ def test_a_grid_that_holds_nonsense_is_refused_whole_and_says_where(desk: Desk) 
     wrong = {f"{one}.views": "5", f"{two}.likes": "many"}
     answer = desk.post("/snapshots", desk.token("/snapshots"), **wrong)
     assert answer.status_code == 422
-    assert "Haul, likes" in answer.text
+    assert "Haul, Likes" in answer.text
     assert 'value="many"' in answer.text
     assert "Nothing counted yet" in desk.get(f"/placements/{one}").text
     assert desk.post("/snapshots", desk.token("/snapshots")).status_code == 422

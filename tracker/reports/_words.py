@@ -46,5 +46,6 @@ WORDS = {
     "marketplace": "Marketplace",
     "draft": "Draft by staff",
     "deliveries_lost": "Deliveries lost",
+    "manual": "By hand",
     **words(),
 }

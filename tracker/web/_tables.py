@@ -13,6 +13,10 @@ from tracker.reports._compare import BEFORE
 from tracker.reports._shape import Column, Kind, Row
 
 _ESTIMATE, _CHANGE = "lift", "_change"
+_WIDE = 14
+_NAMES = ("what", "campaign", "partner", "channel", "network", "format")
+_FIRST = ("spent", "cost", "revenue", "ratio", "standing", "profit", "roi", "orders", "clicks", "views", "likes")
+"""Of a table that is too wide for a screen: what a row is about, and what is looked for first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,16 @@ def laid_out(columns: Sequence[Column], rows: Sequence[Row]) -> list[Place]:
         by_key.pop("currency", None)
     places = [_place(column, by_key) for column in by_key.values()]
     beside = {one for place in places for one in (place.change, place.low, place.high, place.before)}
-    return [place for place in places if place.column not in beside]
+    return _money_first([place for place in places if place.column not in beside])
+
+
+def _money_first(places: list[Place]) -> list[Place]:
+    """A wide table's places: what each row is about, what it cost and brought, then the rest as the report has it."""
+    if len(places) <= _WIDE or not {"spent", "cost"} & {place.column.key for place in places}:
+        return places
+    first = [key for key in (*_NAMES, *_FIRST) if key != places[0].column.key]
+    rank = {key: number for number, key in enumerate(first)}
+    return [places[0], *sorted(places[1:], key=lambda place: rank.get(place.column.key, len(rank)))]
 
 
 def is_estimated(columns: Sequence[Column]) -> bool:

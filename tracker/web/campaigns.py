@@ -90,6 +90,7 @@ def _new(wiring: Wiring, refused: Problems) -> ResponseReturnValue:
         view = View.of_request(session, wiring)
         if view is None:
             return redirect(to("pages.overview"))
+        auth.demand(Right.PLAN, view.brand.id)
         like = request.args.get("like")
         typed = _typed()
         if like and not refused:

@@ -16,15 +16,17 @@ from flask import Flask, g, request, session
 from flask_babel import Babel, get_locale, gettext
 
 from tracker import errors
-from tracker.reports import _figures, _reader, _words
+from tracker.reports import _behind, _figures, _reader, _words
 from tracker.reports._compare import BEFORE
 from tracker.reports._reader import Reader
 from tracker.reports._shape import Column, Kind, Row
+from tracker.web._fields import FIELDS
 from tracker.wiring import Wiring
 
 LANGUAGES = _reader.LANGUAGES
 NOTHING = _figures.NOTHING
 _LONGEST_FRACTION = 5
+_OF_GOALS = ("target", "expected", "actual", "forecast", "recent")
 
 # Words of closed sets as a page shows them: new ones are added there.
 WORDS = _words.WORDS
@@ -35,7 +37,7 @@ def register(app: Flask, wiring: Wiring) -> None:
     folder = str(Path(__file__).parent.parent / "translations")
     Babel(app, default_translation_directories=folder, locale_selector=language)
     filters = (money, decimal_money, decimal_percent, percent, weight, integer, number, day, moment, clock, word, cell,
-               told, steps, age, size, growth, earlier)  # fmt: skip
+               told, titled, steps, age, size, growth, earlier)  # fmt: skip
     app.jinja_env.filters.update({function.__name__: function for function in filters})
     app.jinja_env.globals["language"] = language
 
@@ -124,6 +126,12 @@ def told(message: str) -> str:
     return errors.told(message, gettext)
 
 
+def titled(field: str) -> str:
+    """What a field of a form is called in the reader's language; whose it is may stand before it."""
+    whose, dot, name = field.rpartition(", ")
+    return whose + dot + (gettext(FIELDS[name]) if name in FIELDS else word(name))
+
+
 def growth(row: Row, column: Column, before: Column) -> str:
     """By how much a figure changed, in percent of what it was; of a share, in points."""
     now, was = Fraction(cast("Any", row[column.key])), Fraction(cast("Any", row[before.key]))
@@ -158,7 +166,8 @@ def size(count: int | None) -> str:
     """Bytes, in the decimal unit that reads best."""
     if count is None:
         return NOTHING
-    value, units = Decimal(count), ["B", "kB", "MB", "GB", "TB"]
+    byte = "o" if get_locale().language == "fr" else "B"
+    value, units = Decimal(count), [prefix + byte for prefix in ("", "k", "M", "G", "T")]
     while value >= 1000 and len(units) > 1:
         value /= 1000
         units.pop(0)
@@ -166,5 +175,8 @@ def size(count: int | None) -> str:
 
 
 def cell(row: Row, column: Column) -> str:
-    """The cell of `row` under `column` as text."""
+    """The cell of `row` under `column` as text; a decimal of a goal in its unit."""
+    if column.key in _OF_GOALS and "unit" in row:
+        unit, currency = cast("str", row["unit"]), cast("str", row.get("currency") or "")
+        return _behind.told(cast("str | None", row[column.key]), unit, currency, get_locale())
     return reader().cell(row, column, zone())

@@ -115,6 +115,7 @@ def _grid(wiring: Wiring, refused: Problems) -> ResponseReturnValue:
         view = View.of_request(session, wiring)
         if view is None:
             return redirect(to("pages.overview"))
+        auth.demand(Right.PLAN, view.brand.id)
         desk = wiring.desk(session, view.brand.id)
         found, names = _chosen(desk, view), Names.of(session, view.brand.id)
     called = {one.placement.id: one.placement.title or names.partners.get(one.placement.partner, "") for one in found}
@@ -237,6 +238,7 @@ def _import_page(
         view = View.of_request(session, wiring)
         if view is None:
             return redirect(to("pages.overview"))
+        auth.demand(Right.PLAN, view.brand.id)
         placed = places(wiring.desk(session, view.brand.id), view.scope.campaign_id)
     page = render_template(
         "snapshots_import.html",

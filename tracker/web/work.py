@@ -25,7 +25,7 @@ STATES = {
     "draft": "Draft",
     "asked": "Waits",
     "running": "Runs",
-    "done": "Done",
+    "done": "Ended",
     "failed": "Failed",
     "cancelled": "Cancelled",
 }
