@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
@@ -94,9 +94,18 @@ def _most_first(row: Row) -> tuple[bool, int]:
 def _latest(session: Session, scope: Scope) -> tuple[dict[str, Snapshot], dict[str, Snapshot]]:
     """The last snapshot of each placement by an agency, and the last by anybody else."""
     start, end = span(scope, zone_of(session, scope.brand_id))
+    newest_first = func.row_number().over(
+        partition_by=(Snapshot.placement_id, Snapshot.source), order_by=(Snapshot.taken_at.desc(), Snapshot.id.desc())
+    )
+    ranked = (
+        select(Snapshot.id, newest_first.label("place"))
+        .where(Snapshot.brand_id == scope.brand_id, Snapshot.taken_at >= start, Snapshot.taken_at < end)
+        .subquery()
+    )
     query = (
         select(Snapshot)
-        .where(Snapshot.brand_id == scope.brand_id, Snapshot.taken_at >= start, Snapshot.taken_at < end)
+        .join(ranked, ranked.c.id == Snapshot.id)
+        .where(ranked.c.place == 1)
         .order_by(Snapshot.taken_at, Snapshot.id)
     )
     told: dict[str, Snapshot] = {}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.domain.engagement import COUNTERS, Counters, known_sum
+from tracker.domain.engagement import COUNTERS, Counters
 from tracker.ledger import snapshots
 from tracker.ledger.tables import Partner, Placement, Snapshot
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
@@ -44,7 +45,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     zone = zone_of(session, scope.brand_id)
     _, end = span(scope, zone)
     query = (
-        select(Snapshot)
+        select(Snapshot.placement_id, Snapshot.taken_at, *(getattr(Snapshot, name) for name in COUNTERS))
         .join(Placement, Placement.id == Snapshot.placement_id)
         .join(Partner, Partner.id == Placement.partner_id)
         .where(Snapshot.brand_id == scope.brand_id, Snapshot.taken_at < end, snapshots.is_figure())
@@ -57,17 +58,20 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     )
     query = query.where(*(column == value for column, value in wanted if value))
     known: Known = defaultdict(dict)
+    sums: dict[str, int] = {}
     days: dict[date, Row] = {}
-    for one in session.execute(query).scalars():
-        day = one.taken_at.astimezone(zone).date()
-        known[one.placement_id] |= {name: value for name in COUNTERS if (value := getattr(one, name)) is not None}
+    for placement_id, taken_at, *values in session.execute(query):
+        day, own = taken_at.astimezone(zone).date(), known[placement_id]
+        for name, value in zip(COUNTERS, values, strict=True):
+            if value is not None:
+                sums[name] = sums.get(name, 0) + value - own.get(name, 0)
+                own[name] = value
         if day >= scope.start:
-            days[day] = {}
-        if day in days:
-            days[day] = _row(day, known)
+            days[day] = _row(day, len(known), sums)
     return list(days.values())
 
 
-def _row(day: date, known: Known) -> Row:
-    sums = {name: known_sum(counters.get(name) for counters in known.values()) for name in COUNTERS}
-    return {"day": day, "placements": len(known), **sums, "engagement": Counters(**sums).engagement}
+def _row(day: date, placements: int, sums: Mapping[str, int]) -> Row:
+    counters = Counters(**sums)
+    cells = {name: getattr(counters, name) for name in COUNTERS}
+    return {"day": day, "placements": placements, **cells, "engagement": counters.engagement}
