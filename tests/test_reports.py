@@ -19,7 +19,7 @@ from tests.sample_books import ALICE_LINK, MARCH, Books, drawn_receipt, report_r
 from tracker.domain import metrics
 from tracker.domain.reasons import RULE_SENTENCES, Rule
 from tracker.errors import BadInput, NotFound
-from tracker.reports import _shape
+from tracker.reports import _shape, orders
 from tracker.reports._orders import OrderFilter, one_order, orders_page, receipt
 from tracker.reports._shape import Column, Kind, Result, Row, Scope
 
@@ -429,3 +429,13 @@ def test_the_days_add_up_to_the_overview_and_empty_ones_are_there(run: Run) -> N
     third = one(days, day=date(2026, 3, 3))
     assert figures(third, "revenue", "influence", "affiliate", "unattributed") == (3335, 3335, 0, 0)
     assert figures(one(days, day=date(2026, 3, 31)), "revenue", "clicks") == (0, 5)
+
+
+@pytest.mark.parametrize("channel", [None, "influence"])
+def test_a_page_shows_the_first_rows_of_the_report_of_orders(ledger: Ledger, books: Books, channel: str | None) -> None:
+    scope = Scope(books.brand, *MARCH, channel=channel)
+    with ledger.session() as session:
+        whole = orders.rows(session, scope)
+        assert len(whole) > 2
+        assert orders.first(session, scope, 2) == whole[:2]
+        assert orders.first(session, scope, len(whole) + 1) == whole

@@ -21,8 +21,8 @@ from tracker.errors import Unavailable
 from tracker.ledger import clicks, figures
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.ledger.tables import DayChange, Figure, LinkDayClicks, OrderRow, RolledDay
-from tracker.reports import _rolling
-from tracker.reports._shape import Row, Scope, reports
+from tracker.reports import _click_says, _rolling
+from tracker.reports._shape import Row, Scope, reports, zone_of
 
 TODAY = NOON.date()
 FIRST = TODAY - timedelta(days=47)
@@ -149,6 +149,18 @@ def test_late_facts_are_in_every_report_at_once_and_after_the_next_rolling(ledge
     assert told(ledger, world, *SOME) == forgotten(ledger, world, *SOME) != live
     roll(ledger, world)
     assert told(ledger, world, *SOME) == forgotten(ledger, world, *SOME)
+
+
+def test_what_clicks_say_is_kept_with_their_days_and_asked_again_of_a_day_that_changed(ledger: Ledger) -> None:
+    world = seeded(ledger, orders_=6)
+    whole, span_ = Scope(world.brand, FIRST, TODAY), figures.Span(FIRST, TODAY)
+    for name in ("first", "late"):
+        visit(ledger, world, world.alice_link, name, days=21)
+        for _ in range(2):
+            with ledger.session() as session:
+                live = _click_says.live(session, world.brand, span_, zone_of(session, world.brand))
+                assert sorted(_click_says.said(session, whole)) == sorted(live) != []
+            roll(ledger, world)
 
 
 def test_what_is_rolled_back_leaves_days_as_they_were(ledger: Ledger) -> None:
