@@ -20,13 +20,18 @@ import pytest
 from redis import Redis
 
 from tests.conftest import server_folder
-from tracker import stream
+from tracker import catalog, jobs, stream
+from tracker.catalog import brands
+from tracker.catalog.brands import NewBrand
 from tracker.cli.up import WORKERS, only_one, prepare_ledger
 from tracker.cli.web import require_free_port, warn_of_redis
 from tracker.errors import BadSetting, Conflict
+from tracker.jobs import rebuilds
+from tracker.jobs.rebuilds import NewRebuild
 from tracker.ledger import accounts
 from tracker.ledger.database import open_database, sessions
 from tracker.settings import Settings
+from tracker.wiring import Wiring
 
 
 @pytest.fixture
@@ -84,6 +89,25 @@ def running(state: Path, port: int) -> Iterator[Up]:
         up.process.wait()
 
 
+def what_became_of_a_job(state: Path) -> str:
+    """Ask a running installation for long work, and wait for it."""
+    made = Wiring(Settings.from_env({"TRACKER_STATE": str(state)}))
+    try:
+        now = made.clock.now()
+        with catalog.changing(made.sessions, made.redis) as session:
+            brand = brands.add(session, NewBrand(name="Maison"), now=now, public_url=made.settings.public_url)
+            job = rebuilds.ask(made.desk(session, brand.id), NewRebuild())
+        end = time.monotonic() + 60
+        while job.open and time.monotonic() < end:
+            time.sleep(0.05)
+            with made.sessions() as session:
+                job = jobs.one(made.desk(session, brand.id), job.id)
+        return job.state
+    finally:
+        made.engine.dispose()
+        made.redis.close()
+
+
 @pytest.mark.e2e
 def test_an_empty_folder_becomes_an_installation_that_answers_and_dies_with_its_supervisor(
     short_path: Path, free_port: int
@@ -98,6 +122,9 @@ def test_an_empty_folder_becomes_an_installation_that_answers_and_dies_with_its_
         connection.close()
         family = psutil.Process(up.process.pid).children(recursive=True)
         assert len(family) == 4 + len(WORKERS)  # Redis, web with its own child, shipper
+        commands = [" ".join(one.cmdline()) for one in family]
+        assert all(any(command.endswith(f"workers.{name}") for command in commands) for name in WORKERS)
+        assert what_became_of_a_job(short_path / "s") == "done"
         assert "ended with" not in up.text
         up.process.kill()
         _, alive = psutil.wait_procs(family, timeout=10)
