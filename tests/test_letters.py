@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ import workers.letters
 from tests.conftest import NOW, Ledger
 from tests.desk import settings_of
 from tests.post_office import PASSWORD, USER, PostOffice, opened_post_office
+from tracker.domain.shortfalls import RATES, Rate
 from tracker.errors import BadInput, BadSetting, NotFound
 from tracker.ledger import mails
 from tracker.ledger.mails import Letter
@@ -71,6 +73,48 @@ def make_due(made: Wiring) -> None:
 
 
 # --- composing -------------------------------------------------------------------------------------------------------
+
+
+_TALK = {"from": "Alice", "order": "#1042", "text": "> 100% mine\n>  really", "url": f"{HOME}/disputes/1?brand=2"}
+_GOAL: dict[str, Any] = {"campaign": "Spring 10%", "title": "Net revenue", "brand": "Maison", "days_left": 1,
+                         "compared": RATES[Rate.ORDERS_PER_CLICK], "url": f"{HOME}/campaigns/1/pacing", "target": "€100",
+                         "expected": "€50", "actual": "€12", "forecast": "€24"}  # fmt: skip
+_SAMPLE = {"hits": "3", "of": "1,000", "rate": "0.3%"}
+_FINDING = {"what": "Influencer", "name": "Bob 100%", "translated": False, "advice": "Talk to them.",
+            "own": _SAMPLE, "peers": _SAMPLE}  # fmt: skip
+VALUES: dict[str, list[dict[str, Any]]] = {
+    "dispute_answered": [{**_TALK, "verdict": verdict} for verdict in ("accepted", "refused")],
+    "dispute_opened": [{**_TALK, "due_on": "2026-03-02"}],
+    "goal_alert": [
+        {**_GOAL, "findings": [{**_FINDING, "verdict": verdict} for verdict in ("short", "level", "few")]},
+        {**_GOAL, "expected": None, "forecast": None, "findings": []},
+    ],
+    "invitation": [
+        {"brand": "Maison", "partner": partner, "role": role, "url": f"{HOME}/invitation/x"}
+        for role, partner in (("partner", "Alice"), ("viewer", None))
+    ],
+    "message": [_TALK],
+    "password_reset": [{"url": f"{HOME}/reset/x"}],
+    "report": [
+        {"title": "Partners", "brand": "Maison", "first": "1 Mar 2026", "last": "31 Mar 2026", "figures": figures,
+         "url": f"{HOME}/reports/partners"} for figures in ([("Revenue", "100%")], [])
+    ],
+    "test": [{"url": f"{HOME}/system"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("kind", composing.kinds())
+def test_every_kind_of_letter_says_itself_in_both_languages(kind: str, language: str) -> None:
+    for values in VALUES[kind]:
+        written = composing.write(kind, language, json.loads(json.dumps(values)), HOME)
+        assert written.subject
+        assert values["url"] in written.text
+        assert "%(" not in written.subject + written.text
+        for name in ("from", "campaign"):
+            assert values.get(name, "") in written.subject + written.text
+    if kind == "dispute_opened":
+        assert ("2 mars 2026" if language == "fr" else "Mar 2, 2026") in written.text
 
 
 def test_a_letter_has_a_subject_a_text_and_an_html_part_made_from_it() -> None:

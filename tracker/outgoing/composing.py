@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -161,6 +161,6 @@ def _environment(language: str) -> Environment:
     )
     said: Any = made
     said.install_gettext_translations(translations(language), newstyle=True)
-    made.filters["day"] = lambda value: dates.format_date(value, "medium", locale=language)
+    made.filters["day"] = lambda value: dates.format_date(date.fromisoformat(value), "medium", locale=language)
     made.filters["integer"] = lambda value: numbers.format_decimal(value, locale=language)
     return made
