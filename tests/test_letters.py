@@ -77,7 +77,7 @@ def make_due(made: Wiring) -> None:
 
 _TALK = {"from": "Alice", "order": "#1042", "text": "> 100% mine\n>  really", "url": f"{HOME}/disputes/1?brand=2"}
 _GOAL: dict[str, Any] = {"campaign": "Spring 10%", "title": "Net revenue", "brand": "Maison", "days_left": 1,
-                         "compared": RATES[Rate.ORDERS_PER_CLICK], "url": f"{HOME}/campaigns/1/pacing", "target": "€100",
+                         "compared": RATES[Rate.ORDERS_PER_CLICK], "url": f"{HOME}/campaigns/1", "target": "€100",
                          "expected": "€50", "actual": "€12", "forecast": "€24"}  # fmt: skip
 _SAMPLE = {"hits": "3", "of": "1,000", "rate": "0.3%"}
 _FINDING = {"what": "Influencer", "name": "Bob 100%", "translated": False, "advice": "Talk to them.",

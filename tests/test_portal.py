@@ -313,8 +313,13 @@ def test_a_sale_is_disputed_once_and_the_brand_is_written_to(stage: Stage) -> No
         letters = desk.session.execute(select(Mail.kind, Mail.recipient)).all()
         with pytest.raises(Conflict):
             disputes.add(desk, stage.world.alice, disputes.NewDispute(order=stage.lost, text="again"), account=None)
+        assert [one.id for one in disputes.open_about(desk, stage.lost)] == [found.id]
+        assert disputes.open_about(desk, stage.order) == []
     assert [tuple(letter) for letter in letters] == [("dispute_opened", STAFF)]
     assert (found.order, found.due_on) == (stage.lost, date(2026, 4, 3))
+    staff = stage.as_staff()
+    assert f"/disputes/{found.id}" in staff.get(f"/orders/{stage.lost}").text
+    assert "Disputed by" not in staff.get(f"/orders/{stage.order}").text
 
 
 def test_a_message_is_unread_until_the_partner_looks_and_is_one_letter(stage: Stage) -> None:

@@ -112,6 +112,15 @@ def of_order(desk: Desk, partner_id: str, order_id: str) -> DisputeView | None:
     return _view(desk, found) if found else None
 
 
+def open_about(desk: Desk, order_id: str) -> list[DisputeView]:
+    """The open disputes about the brand's order, the one that is due first before the others."""
+    query = select(Dispute).where(
+        Dispute.brand_id == desk.brand_id, Dispute.order_id == order_id, Dispute.state == DisputeState.OPEN.value
+    )
+    found = desk.session.execute(query.order_by(Dispute.due_on, Dispute.id)).scalars() if is_id(order_id) else ()
+    return [_view(desk, row) for row in found]
+
+
 def page(desk: Desk, query: DisputeQuery) -> Page[DisputeView]:
     """A page of the brand's disputes in the order of their making."""
     conditions = []

@@ -19,6 +19,7 @@ from sqlalchemy import Select, exists, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from tracker.catalog import disputes
 from tracker.domain import ids
 from tracker.domain.catalog import Channel
 from tracker.domain.objectives import OBJECTIVES
@@ -171,7 +172,8 @@ def _add_orders(blueprint: Blueprint, wiring: Wiring) -> None:
             if view is None:
                 return _welcome(session)
             found, names = receipt(session, view.brand.id, order_id), Names.of(session, view.brand.id)
-        return render_template("order.html", view=view, names=names, **found)
+            disputed = disputes.open_about(wiring.desk(session, view.brand.id), order_id)
+        return render_template("order.html", view=view, names=names, disputes=disputed, **found)
 
 
 def _add_system(blueprint: Blueprint, wiring: Wiring) -> None:
