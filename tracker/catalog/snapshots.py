@@ -187,8 +187,9 @@ def _wanted(line: Line, defaults: Mapping[str, str]) -> NewSnapshot:
         return NewSnapshot.model_validate({"source": FROM_FILE, **said})
     except ValidationError as error:
         field, message = problems(error)[0]
-        hint = "; or say that its day comes first" if field == "taken_at" and "/" in said[field] else ""
-        raise BadInput(field, message + hint) from None
+        if field == "taken_at" and "/" in said[field]:
+            raise BadInput(field, "want a day such as 2026-03-31; or say that its day comes first") from None
+        raise BadInput(field, message) from None
 
 
 def _is_there(there: Mapping[Key, Counters], key: Key, wanted: NewSnapshot) -> bool:

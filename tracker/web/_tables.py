@@ -1,7 +1,7 @@
 """How a page lays out a report's columns: what belongs to one figure stands in its cell, what says nothing is left out.
 
 An estimate and a rate have their interval beside them and a figure what it changed by; a currency that is everywhere
-the same is already said by the amounts. JSON and CSV keep every column apart.
+the same is already said by the amounts, and so is the unit of a goal. JSON and CSV keep every column apart.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def laid_out(columns: Sequence[Column], rows: Sequence[Row]) -> list[Place]:
     by_key = {column.key: column for column in columns if column.kind is not Kind.ID}
     if len({row.get("currency") for row in rows}) == 1:
         by_key.pop("currency", None)
+    if "unit" in by_key:
+        by_key = {key: column for key, column in by_key.items() if key not in ("unit", "currency")}
     places = [_place(column, by_key) for column in by_key.values()]
     beside = {one for place in places for one in (place.change, place.low, place.high, place.before)}
     return _money_first([place for place in places if place.column not in beside])
