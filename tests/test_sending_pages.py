@@ -24,6 +24,7 @@ from tracker.errors import Forbidden
 from tracker.ledger import accounts, mails
 from tracker.ledger.database import writing
 from tracker.ledger.tables import Brand, Mail, Schedule, SharedLink
+from tracker.outgoing import composing
 
 MARCH = "from=2026-03-01&to=2026-03-31"
 PARIS = ZoneInfo("Europe/Paris")
@@ -253,6 +254,34 @@ def test_a_schedule_ends_with_the_right_of_who_began_it_and_says_why(
     with pytest.raises(Forbidden):
         workers.letters._filled(desk.wiring, taken)
     assert "who began it may no longer share reports" in desk.get("/schedules").text
+
+
+def test_a_bilan_is_shared_and_sent_as_its_paper(desk: Desk) -> None:
+    campaign = Books("b" * 32)["spring"]
+    bilan, of = f"/campaigns/{campaign}/bilan", f"report=bilan&campaign={campaign}"
+    shown = desk.get(bilan).text
+    assert f"/shared-links?{html.escape(of)}" in shown
+    assert f"/schedules?{html.escape(of)}" in shown
+    path = share(desk, f"/shared-links?{of}")
+    stranger = desk.another_browser()
+    assert "Maison Violette" in stranger.get(path).text
+    assert 'class="menu"' not in stranger.get(path).text
+    assert stranger.get(f"{path}/report.pdf").data.startswith(b"%PDF")
+    assert stranger.get(f"{path}/report.csv").status_code == 404
+    page = f"/schedules?{of}"
+    assert desk.post(page, desk.token(page), recipients=EMAIL, format="csv").status_code == 422
+    assert desk.post("/schedules?report=bilan", desk.token(page), recipients=EMAIL).status_code == 422
+    assert desk.post(page, desk.token(page), recipients=EMAIL).status_code == 303
+    with desk.wiring.sessions() as session:
+        schedule = session.execute(select(Schedule.id)).scalar_one()
+    assert desk.post(f"/schedules/{schedule}/run", desk.token(page)).status_code == 303
+    with writing(desk.wiring.sessions) as session:
+        taken = mails.take(session, desk.wiring.clock.wall())
+    assert taken is not None
+    filled = workers.letters._filled(desk.wiring, taken)
+    assert str(filled.values["title"]).startswith("Bilan: ")
+    assert [one.name[:6] for one in filled.attachments] == ["bilan_"]
+    assert composing.write("report", "en", filled.values, "https://go.example.com").subject.startswith("Bilan: ")
 
 
 def test_the_hour_is_the_brands_on_both_sides_of_summer_time() -> None:

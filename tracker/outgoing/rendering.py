@@ -15,8 +15,9 @@ from tracker.domain.roles import Right
 from tracker.errors import Forbidden
 from tracker.ledger import accounts
 from tracker.outgoing.composing import Attachment
-from tracker.outgoing.schedules import NO_RIGHT
-from tracker.reports import _figures, _pdf, _reader, _shape, _xlsx
+from tracker.outgoing.schedules import BILAN, NO_RIGHT
+from tracker.reports import _bilan, _bilan_sheet, _figures, _pdf, _reader, _shape, _xlsx
+from tracker.reports._bilan import Bilan
 from tracker.reports._reader import Reader
 from tracker.reports._shape import Kind, Result
 
@@ -53,6 +54,8 @@ def report(session: Session, values: Mapping[str, object], language: str, home: 
     if not accounts.still_may(session, cast("str | None", values.get("account_id")), Right.SHARE, brand_id):
         raise Forbidden(NO_RIGHT)
     query = cast("dict[str, str]", values["query"])
+    if name == BILAN:
+        return _bilan_letter(session, brand_id, query["campaign"], _reader.reader_of(language), home, now=now)
     scope = _shape.scope_from(session, brand_id, query, now)
     result, about = _shape.run(session, name, scope), _xlsx.about(session, scope)
     reader = _reader.reader_of(language)
@@ -65,6 +68,27 @@ def report(session: Session, values: Mapping[str, object], language: str, home: 
         "url": f"{home}/reports/{name}?{urlencode({'brand': brand_id, **query})}",
     }
     return Filled(told, (file(result, about, str(values["format"]), reader, now),))
+
+
+def _bilan_letter(
+    session: Session, brand_id: str, campaign_id: str, reader: Reader, home: str, *, now: datetime
+) -> Filled:
+    found = _bilan.bilan(session, brand_id, campaign_id, now)
+    sheet = _bilan_sheet.sheet(found, reader)
+    told = {
+        "title": f"{sheet.kind}: {sheet.title}",
+        "brand": found.brand,
+        "first": _figures.day(found.start, reader.locale),
+        "last": _figures.day(found.end, reader.locale),
+        "figures": [(label, value) for label, value, _ in sheet.tiles],
+        "url": f"{home}/campaigns/{campaign_id}/bilan?{urlencode({'brand': brand_id})}",
+    }
+    return Filled(told, (bilan_file(found, reader),))
+
+
+def bilan_file(found: Bilan, reader: Reader) -> Attachment:
+    """The bilan as one page of A4."""
+    return Attachment(_bilan_sheet.file_name(found), _pdf.CONTENT_TYPE, _bilan_sheet.as_pdf(found, reader))
 
 
 def figures(result: Result, reader: Reader, zone: ZoneInfo) -> list[tuple[str, str]]:

@@ -41,6 +41,8 @@ MOST_DAYS = 366
 DEFAULT_HOUR = 7
 LATELY = timedelta(days=30)
 KIND = "report"
+BILAN = "bilan"
+"""What is sent and shared beside the reports: the bilan of a campaign, over the campaign's own days."""
 NO_RIGHT = "who began it may no longer share reports"
 
 
@@ -140,8 +142,9 @@ class ScheduleView(Output):
 def add(desk: Desk, wanted: NewSchedule, by: str | None = None) -> ScheduleView:
     """Begin a schedule; `by` is the account that asks. Raises BadInput and NotFound."""
     brand = catalog.brand_by_id(desk.session, desk.brand_id)
-    if wanted.report not in _shape.reports():
-        raise BadInput("report", say("want one of %(choices)s", choices=", ".join(_shape.reports())))
+    check_report(wanted.report, wanted.campaign)
+    if wanted.report == BILAN and wanted.format is not FileFormat.PDF:
+        raise BadInput("format", "a bilan is sent as a PDF")
     _shape.model_from(wanted.model)
     if wanted.campaign:
         catalog.one(desk.session, Campaign, desk.brand_id, wanted.campaign)
@@ -164,6 +167,14 @@ def add(desk: Desk, wanted: NewSchedule, by: str | None = None) -> ScheduleView:
     desk.session.add(row)
     desk.session.flush()
     return _view(row)
+
+
+def check_report(name: str, campaign: str | None) -> None:
+    """Whether there is such a report to send or share; a bilan is of a campaign. Raises BadInput."""
+    if name == BILAN and not campaign:
+        raise BadInput("campaign", "say of which campaign the bilan is")
+    if name != BILAN and name not in _shape.reports():
+        raise BadInput("report", say("want one of %(choices)s", choices=", ".join((*_shape.reports(), BILAN))))
 
 
 def one(desk: Desk, schedule_id: str) -> ScheduleView:

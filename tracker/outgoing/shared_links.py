@@ -32,7 +32,7 @@ from tracker.domain.roles import Right
 from tracker.errors import BadInput, NotFound, say
 from tracker.ledger import accounts, catalog
 from tracker.ledger.tables import Campaign, Partner, SharedLink
-from tracker.outgoing.schedules import Language
+from tracker.outgoing.schedules import Language, check_report
 from tracker.reports import _shape
 
 DAYS = (1, 7, 30, 90)
@@ -170,8 +170,7 @@ def count_opening(session: Session, link_id: str, now: datetime) -> None:
 
 def _settings(desk: Desk, wanted: NewSharedLink) -> dict[str, str]:
     """The whole query string, days included, so that the report stays the same as time goes on."""
-    if wanted.report not in _shape.reports():
-        raise BadInput("report", say("want one of %(choices)s", choices=", ".join(_shape.reports())))
+    check_report(wanted.report, wanted.campaign)
     if wanted.campaign:
         catalog.one(desk.session, Campaign, desk.brand_id, wanted.campaign)
     if wanted.partner:

@@ -120,7 +120,7 @@ def _links(wiring: Wiring, refused: Problems, fresh: shared_links.FreshSharedLin
 
 
 def _rendered(session: Session, template: str, view: View, refused: Problems, **more: Any) -> str:
-    reports = {name: one.TITLE for name, one in _shape.in_menu_order().items()}
+    reports = {name: one.TITLE for name, one in _shape.in_menu_order().items()} | {schedules.BILAN: "Bilan"}
     return render_template(
         template, view=view, names=Names.of(session, view.brand.id), reports=reports, refused=refused, choices=TITLES,
         report=request.args.get("report", ""), typed=request.form if refused else {}, languages=filters.LANGUAGES,

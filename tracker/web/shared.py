@@ -20,7 +20,9 @@ from tracker.errors import NotFound, Unavailable
 from tracker.ledger.database import writing
 from tracker.ledger.tables import SharedLink
 from tracker.outgoing import rendering, shared_links
-from tracker.reports import _reader, _shape, _xlsx
+from tracker.outgoing.composing import Attachment
+from tracker.outgoing.schedules import BILAN
+from tracker.reports import _bilan, _bilan_sheet, _reader, _shape, _xlsx
 from tracker.reports._shape import Kind, Result
 from tracker.web import filters, guard
 from tracker.wiring import Wiring
@@ -47,18 +49,16 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     def show(token: str) -> ResponseReturnValue:
         with wiring.sessions() as session:
             link = shared_links.found(session, token, wiring.clock.now())
-            result, about = _run(session, wiring, link)
+            page = _shown(session, wiring, token, link)
         if request.method == "GET":
             _count(wiring, link.id)
-        return _page(token, link, result, about)
+        return page
 
     @blueprint.get(f"/<token>/report.<any({','.join(_FORMS)}):form>")
     def download(token: str, form: str) -> ResponseReturnValue:
-        now = wiring.clock.now()
         with wiring.sessions() as session:
-            link = shared_links.found(session, token, now)
-            result, about = _run(session, wiring, link)
-        file = rendering.file(result, about, form, _reader.reader_of(_language(link)), now)
+            link = shared_links.found(session, token, wiring.clock.now())
+            file = _file(session, wiring, link, form)
         named = {"Content-Disposition": f'attachment; filename="{file.name}"'}
         return Response(file.content, content_type=file.content_type, headers=named)
 
@@ -74,6 +74,28 @@ def _run(session: Session, wiring: Wiring, link: SharedLink) -> tuple[Result, _x
     ids = [column.key for column in result.columns if column.kind is Kind.ID]
     rows = [{**row, **dict.fromkeys(ids)} for row in result.rows]
     return replace(result, columns=columns, rows=rows), _xlsx.about(session, scope)
+
+
+def _file(session: Session, wiring: Wiring, link: SharedLink, form: str) -> Attachment:
+    reader, now = _reader.reader_of(_language(link)), wiring.clock.now()
+    if link.report != BILAN:
+        return rendering.file(*_run(session, wiring, link), form, reader, now)
+    if form != "pdf":
+        raise NotFound("")
+    return rendering.bilan_file(_bilan.bilan(session, link.brand_id, link.settings["campaign"], now), reader)
+
+
+def _shown(session: Session, wiring: Wiring, token: str, link: SharedLink) -> str:
+    if link.report != BILAN:
+        return _page(token, link, *_run(session, wiring, link))
+    found = _bilan.bilan(session, link.brand_id, link.settings["campaign"], wiring.clock.now())
+    g.zone, language = found.zone, _language(link)
+    sheet = _bilan_sheet.sheet(found, _reader.reader_of(language))
+    with force_locale(language):
+        return render_template(
+            "shared_bilan.html", sheet=sheet, link=link, token=token, person=None, menu=[], view=None,
+            language=lambda: language,
+        )  # fmt: skip
 
 
 def _page(token: str, link: SharedLink, result: Result, about: _xlsx.About) -> str:
