@@ -33,6 +33,7 @@ from tracker.outgoing import schedules
 from tracker.reports import _bilan_sheet, _compare, _pdf, _sales, _shape, _xlsx
 from tracker.web import (
     _campaign,
+    _fields,
     account,
     auth,
     costs,
@@ -114,6 +115,7 @@ def _constants() -> Iterator[str]:
     yield from _refusals.REFUSALS.values()
     yield from _doubts.SENTENCES.values()
     yield from filters.WORDS.values()
+    yield from _fields.FIELDS.values()
     yield from health.TROUBLES.values()
     yield from pages.SENTENCES
     for page in (_campaign, costs, placements, shops, snapshots):

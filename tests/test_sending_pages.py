@@ -208,6 +208,16 @@ def test_recipients_that_will_not_do_are_refused_and_stay_in_the_form(desk: Desk
     assert html.escape(recipients) in answer.text
 
 
+def test_what_is_missing_or_will_not_do_is_said_in_the_readers_language(desk: Desk) -> None:
+    token = desk.token("/schedules?report=partners")
+    with writing(desk.wiring.sessions) as session:
+        accounts.choose_language(session, accounts.by_email(session, EMAIL).id, "fr")
+    answer = desk.post("/schedules?report=partners", token, hour="noon", every="never", last_days="0")
+    told = re.findall(r'<p class="error">([^<]+)</p>', answer.text)
+    assert (answer.status_code, len(told)) == (422, 4)
+    assert not [one for one in told if "want" in one or "needed" in one or "_" in one], told
+
+
 def test_a_due_schedule_is_caught_up_with_once_and_sends_the_report(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, redis_url: str, tmp_path: Path
 ) -> None:
