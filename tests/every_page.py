@@ -55,6 +55,7 @@ DOWNLOADS = {
     *("static", "charts.script", "snippet.serve", "health.live", "health.ready", "costs.table", "bilan.paper"),
     *("pages.report_csv", "pages.report_xlsx", "pages.report_pdf", "pictures.show", "shared.download"),
     *("qr.png", "qr.svg", "portal.png", "portal.svg", "portal.document", "portal.statement", "partner.document"),
+    "people.elsewhere",  # leads to another page
 }
 
 ON_BOOKS = ("channels", "codes", "customers", "days", "links", "models", "owed", "partners", "paths", "crossing", "lag")
