@@ -356,7 +356,8 @@ class _Orders:
         for place, stop in enumerate(stops):
             self._touch(order, place, stop, place == len(stops) - 1)
         for model in (*_MODELS, _WHOLE) if stops else ():
-            amounts = [net] * len(stops) if model == _WHOLE else _split(net, weights(model, len(stops), False))
+            parts = _split(net, weights(model, len(stops), False))
+            amounts: list[int | None] = [net for _ in stops] if model == _WHOLE else parts
             self._set(order, model, stops, amounts, net, currency)
         if stops and status == "paid":
             self._commission(order, placed, stops[-1], net, currency)

@@ -171,7 +171,9 @@ class ApiWorld:
                 desk, schedules.NewSchedule(report="channels", recipients=(f"{name}@example.com",))
             ).id,
             "shared_link": shared_links.add(desk, shared_links.NewSharedLink(report="channels")).id,
-            "job": imports.ask(desk, imports.NewImport(shop=shop.id, name=name), b"id;total", draft=True).id,
+            "job": imports.ask(
+                desk, imports.NewImport(shop=shop.id, name=name, mapping={}), b"id;total", draft=True
+            ).id,
             "cost": costs.add(desk, costs.NewCost(kind=Kind.FEE, amount="5.00", partner=partner, note=name)).id,
             "draft": _add_draft(desk, name),
             "payout": _add_payout(desk, partner, name),

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-import pyotp
 from apiflask import APIFlask
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -37,6 +36,7 @@ from tracker.catalog import (
     terms,
 )
 from tracker.catalog.decisions import About
+from tracker.domain import totp
 from tracker.domain.costs import Kind
 from tracker.domain.objectives import Metric
 from tracker.domain.roles import Role
@@ -219,7 +219,7 @@ def _people(session: Session, wiring: Wiring, brand: str, partner: str) -> None:
     accounts.join(session, careful, brand, Role.VIEWER, now)
     second_factor.begin(session, key, careful)
     secret = second_factor.waiting(session, key, careful)
-    second_factor.confirm(session, key, careful, pyotp.TOTP(secret or "").at(wall), wall)
+    second_factor.confirm(session, key, careful, totp.code_at(secret or "", totp.step_of(wall)), wall)
     second_factor.begin(session, key, _id_of(session, EMAIL))
 
 

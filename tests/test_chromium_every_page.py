@@ -19,7 +19,10 @@ __all__ = ["browser", "site"]
 ACCOUNTS = {Reader.MARKETER: EMAIL, Reader.PARTNER: PARTNER, Reader.CAREFUL: CAREFUL}
 RULES: dict[str, object] = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 # What another theme and width may change of what the first look has seen.
-LOOKS: dict[str, object] = {"type": "rule", "values": ["color-contrast", "link-in-text-block", "scrollable-region-focusable"]}
+LOOKS: dict[str, object] = {
+    "type": "rule",
+    "values": ["color-contrast", "link-in-text-block", "scrollable-region-focusable"],
+}
 
 JUDGE = """
 const [rules, answer] = arguments;

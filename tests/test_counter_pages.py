@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import Workbook
@@ -40,7 +41,7 @@ def place(desk: Desk, **form: str) -> str:
     return answer.headers["Location"].rpartition("/")[2]
 
 
-def workbook(*rows: tuple[object, ...]) -> bytes:
+def workbook(*rows: tuple[Any, ...]) -> bytes:
     book = Workbook()
     assert book.active is not None
     for row in rows:

@@ -351,7 +351,7 @@ def test_placements_and_campaigns_are_called_by_their_names(sqlite_ledger: Ledge
 # --- the report -------------------------------------------------------------------------------------------------------
 
 
-def reported(ledger: Ledger, brand: str, **only: str) -> list[dict[str, object]]:
+def reported(ledger: Ledger, brand: str, **only: Any) -> list[dict[str, object]]:
     with ledger.session() as session:
         return report.rows(session, Scope(brand, date(2026, 3, 1), date(2026, 3, 31), **only))
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from math import exp, inf, sqrt
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -183,7 +184,7 @@ def published(books: Books, name: str, at: datetime) -> Placement:
                      campaign_id=books["spring"], published_at=at, created_at=EARLY)  # fmt: skip
 
 
-def report(ledger: Ledger, books: Books, name: str, start: int, end: int, **asked: str) -> list[Row]:
+def report(ledger: Ledger, books: Books, name: str, start: int, end: int, **asked: Any) -> list[Row]:
     """Rows of a report from a day to a day, after JSON and CSV have taken them."""
     scope = Scope(books.brand, day(start).date(), day(end).date(), **asked)
     return report_rows(ledger, name, scope)

@@ -72,8 +72,8 @@ COLUMNS = (
         "reading",
         "Conversion",
         Kind.WORD,
-        f"Higher or lower only where the Wilson intervals (95 of 100) of both rates are apart; with fewer than {LEAST_CLICKS}"
-        " clicks on either side nothing is said.",
+        "Higher or lower only where the Wilson intervals (95 of 100) of both rates are apart; with fewer than "
+        f"{LEAST_CLICKS} clicks on either side nothing is said.",
     ),
     Column("others", "Other decisions", Kind.INTEGER, "Other decisions about the campaign in the same days."),
 )

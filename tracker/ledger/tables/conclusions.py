@@ -208,7 +208,7 @@ class Seal(Base):
 
 
 class Figure(Base):
-    """Rows that a query of reports gave for a day of the brand, or for a month of them: kept, so as not to add up again.
+    """Rows that a query of reports gave for a day of the brand, or for a month of them, so as not to add up again.
 
     `rows` is a JSON array; `starts_on` is the day, or the first of the month. Only those that a RolledDay vouches for
     are read.
