@@ -34,6 +34,7 @@ from tracker.reports import _bilan_sheet, _compare, _pdf, _sales, _shape, _xlsx
 from tracker.web import (
     _campaign,
     _fields,
+    _menu,
     account,
     auth,
     costs,
@@ -117,7 +118,7 @@ def _constants() -> Iterator[str]:
     yield from filters.WORDS.values()
     yield from _fields.FIELDS.values()
     yield from health.TROUBLES.values()
-    yield from pages.SENTENCES
+    yield from (*pages.SENTENCES, *_menu.SENTENCES)
     for page in (_campaign, costs, placements, shops, snapshots):
         yield from page.SENTENCES
     yield from account.SENTENCES

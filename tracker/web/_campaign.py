@@ -28,8 +28,8 @@ from tracker.reports._campaigns import Figure, Figures
 from tracker.reports._shape import Row
 from tracker.reports._timeline import timeline
 from tracker.web import filters
+from tracker.web._view import View
 from tracker.web.costs import hours, places
-from tracker.web.pages import View
 from tracker.web.placements import listed
 
 _MOST = 1000

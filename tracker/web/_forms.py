@@ -16,7 +16,7 @@ from tracker.catalog.fields import problems
 from tracker.domain.roles import Right
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.web import auth
-from tracker.web.pages import View
+from tracker.web._view import View
 from tracker.wiring import Wiring
 
 Problems = list[tuple[str, str]]

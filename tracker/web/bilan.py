@@ -10,7 +10,7 @@ from tracker.reports import _bilan, _bilan_sheet, _pdf, _reader
 from tracker.reports._bilan import Bilan
 from tracker.reports._reader import Reader
 from tracker.web import auth, filters, guard
-from tracker.web.pages import View
+from tracker.web._view import View
 from tracker.wiring import Wiring
 
 _LANGUAGES = (("en", "English"), ("fr", "Français"))

@@ -13,7 +13,7 @@ from tracker.catalog import brands
 from tracker.domain.roles import Right
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import View, to
+from tracker.web._view import View, to
 from tracker.wiring import Wiring
 
 _DECIMALS = ("target_return", "margin")

@@ -20,9 +20,9 @@ from tracker.domain.roles import Right
 from tracker.web import _campaign, _forms, auth, guard, issuing
 from tracker.web._campaign import MENTIONS, STATES, Step
 from tracker.web._forms import Problems
+from tracker.web._view import Names, View, to
 from tracker.web.costs import add_typed
 from tracker.web.issuing import Outcomes
-from tracker.web.pages import Names, View, to
 from tracker.web.placements import added
 from tracker.wiring import Wiring
 

@@ -23,7 +23,7 @@ from tracker.domain.spreadsheets import formula_safe
 from tracker.errors import BadInput
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import Names, View, to
+from tracker.web._view import Names, View, to
 from tracker.wiring import Wiring
 
 MOST = 500

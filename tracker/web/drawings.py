@@ -19,7 +19,7 @@ from tracker.charts._draw import Picture
 from tracker.charts._spec import Rows
 from tracker.errors import BadInput, NotFound, Unavailable, say
 from tracker.web import auth, filters, guard
-from tracker.web.pages import View
+from tracker.web._view import View
 from tracker.wiring import Wiring
 
 _SOURCE = Path(__file__).with_name("static") / "charts.js"

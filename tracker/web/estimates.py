@@ -20,7 +20,7 @@ from tracker.ledger.database import writing
 from tracker.ledger.estimates import Wanted
 from tracker.ledger.paths import Level
 from tracker.web import auth, guard
-from tracker.web.pages import View, to
+from tracker.web._view import View, to
 from tracker.wiring import Wiring
 
 LEVELS = {

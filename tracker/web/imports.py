@@ -19,7 +19,7 @@ from tracker.jobs.imports import NewImport, ReadingInput
 from tracker.ledger.tables import Job
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import Names, View
+from tracker.web._view import Names, View
 from tracker.web.work import STATES, about, to_job
 from tracker.wiring import Wiring
 

@@ -29,7 +29,7 @@ from tracker.reports._timeline import timeline
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
 from tracker.web._pace_chart import of_standing
-from tracker.web.pages import Names, View, to
+from tracker.web._view import Names, View, to
 from tracker.wiring import Wiring
 
 DECIMALS = ("target", "value")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlencode
 
 from apiflask import APIFlask
-from flask import Blueprint, Response, g, render_template, request, url_for
+from flask import Blueprint, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from jinja2 import FileSystemLoader
-from sqlalchemy import Select, exists, select
+from sqlalchemy import exists, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -24,60 +21,26 @@ from tracker.domain import ids
 from tracker.domain.catalog import Channel
 from tracker.domain.objectives import OBJECTIVES
 from tracker.domain.orders import Status
-from tracker.domain.roles import Right
-from tracker.errors import BadInput, NotFound, Unavailable, say
+from tracker.errors import BadInput, Unavailable, say
 from tracker.ledger import mails
 from tracker.ledger.accounts import Person
-from tracker.ledger.tables import Brand, Campaign, Click, Link, Partner, Placement, Shop
-from tracker.reports import _behind, _cockpit, _compare, _pdf, _shape, _xlsx
+from tracker.ledger.tables import Brand, Click, Link, Partner, Shop
+from tracker.reports import _behind, _cockpit, _pdf, _shape, _xlsx
 from tracker.reports._orders import OrderFilter, orders_page, receipt
 from tracker.reports._shape import Kind, Result, Row, Scope
-from tracker.web import _tables, auth, charts, filters, guard, health
+from tracker.web import _menu, _tables, auth, charts, filters, guard, health
+from tracker.web._view import Names, View, here, may, to
 from tracker.wiring import Wiring
 
 _PACKAGE = Path(__file__).parent.parent
-_KEPT = ("brand", "from", "to", "model", "compare")  # what a link from page to page carries on
 _ORDERS_A_PAGE = 50
-OVERVIEW, TERMS, PAYOUTS, ORDERS, RULES, SYSTEM = "Overview", "Terms", "Payouts", "Orders", "Rules", "System"
-ESTIMATES, PEOPLE = "Models compared", "People"
-DISPUTES, MESSAGES = "Disputes", "Messages"
-CAMPAIGNS, COSTS, PLACEMENTS = "Campaigns", "Costs", "Placements and counters"
-CROSSING, PERFORMANCE, PROOF, MONEY = "Influence × affiliation", "Performance", "Proof", "Money"
-SHARE, SCHEDULES, SHARED, IMPORTS, WORK = (
-    *("Sharing", "Scheduled reports", "Shared links", "Import past orders", "Long work"),
-)
-SETTINGS, SHOPS, BRAND, KEYS = "Settings", "Shops", "Brand", "API keys"
 _CONNECT, _PROMOTE, _SHARE, _TRY = (
     "Connect a shop: its orders come by webhook.",
     "Add a partner: an influencer or an affiliate.",
     "Give the partner a link to share.",
     "Open the link once: the click shows here within seconds.",
 )
-SENTENCES = (
-    OVERVIEW,
-    CAMPAIGNS,
-    COSTS,
-    PLACEMENTS,
-    ESTIMATES,
-    PEOPLE,
-    DISPUTES,
-    MESSAGES,
-    TERMS,
-    PAYOUTS,
-    ORDERS,
-    RULES,
-    SYSTEM,
-    CROSSING,
-    PERFORMANCE,
-    PROOF,
-    MONEY,
-    *(SHARE, SCHEDULES, SHARED, IMPORTS, WORK),
-    *(SETTINGS, SHOPS, BRAND, KEYS),
-    _CONNECT,
-    _PROMOTE,
-    _SHARE,
-    _TRY,
-)
+SENTENCES = (_CONNECT, _PROMOTE, _SHARE, _TRY)
 _BRIEF = ("partner", "channel", "revenue", "orders", "opened", "assisted", "closed", "clicks", "cvr")
 
 
@@ -193,129 +156,7 @@ def _add_system(blueprint: Blueprint, wiring: Wiring) -> None:
         )
 
 
-# --- what a page knows -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """The brand and the scope that a page is about, and the links that keep them."""
-
-    brand: Brand
-    brands: Sequence[Brand]
-    scope: Scope
-    today: date
-    compare: str | None = None  # beside which earlier period, one of `_compare.HOW`
-
-    @classmethod
-    def of_request(cls, session: Session, wiring: Wiring) -> View | None:
-        """From the query string; None while there is no brand. Raises BadInput and NotFound."""
-        person = auth.signed_in(wiring)
-        known = session.execute(select(Brand).order_by(Brand.name)).scalars().all()
-        for each in known:
-            session.expunge(each)  # a page of what was refused tells it after the transaction was undone
-        brands = [brand for brand in known if person is not None and person.may(Right.READ, brand.id)]
-        if not brands:
-            return None
-        asked = request.args.get("brand") or brands[0].id
-        brand = next((one for one in brands if one.id == asked), None)
-        if brand is None:
-            raise NotFound("no such brand")
-        now = wiring.clock.now()
-        scope = _shape.scope_from(session, brand.id, request.args, now)
-        g.zone = _shape.zone_of(session, brand.id)
-        g.view = view = cls(brand, brands, scope, now.astimezone(g.zone).date(), _compared())
-        return view
-
-    @classmethod
-    def required(cls, session: Session, wiring: Wiring) -> View:
-        """From the query string. Raises BadInput, and NotFound also while there is no brand."""
-        view = cls.of_request(session, wiring)
-        if view is None:
-            raise NotFound("there is no brand yet")
-        return view
-
-    def run(self, session: Session, name: str, *, page: bool = False) -> Result:
-        """A report over the scope; for a `page` one that can be endless has its first rows alone."""
-        return _compare.run(session, name, self.scope, self.compare, page=page)
-
-    def last(self, days: int) -> str:
-        """This page over the `days` that end today."""
-        start = self.today - timedelta(days=days - 1)
-        return _here(**{"from": start.isoformat(), "to": self.today.isoformat(), "after": None})
-
-    def is_last(self, days: int) -> bool:
-        """Whether that is what it shows."""
-        return self.scope.end == self.today and (self.scope.end - self.scope.start).days == days - 1
-
-    def state(self, **changes: str | None) -> dict[str, str]:
-        """The query string of this view, as a page that keeps it would have it."""
-        state = {
-            "brand": self.brand.id if len(self.brands) > 1 else None,
-            "from": self.scope.start.isoformat(),
-            "to": self.scope.end.isoformat(),
-            "model": self.scope.model if self.scope.model != _shape.PAYING else None,
-            "campaign": self.scope.campaign_id,
-            "channel": self.scope.channel,
-            "partner": self.scope.partner_id,
-            "network": self.scope.network,
-            "compare": self.compare,
-        }
-        return {name: value for name, value in {**state, **changes}.items() if value}
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What the ids on a page are called."""
-
-    partners: Mapping[str, str]
-    shops: Mapping[str, str]
-    links: Mapping[str, str]
-    campaigns: Mapping[str, str]
-    networks: Mapping[str, str]
-
-    @classmethod
-    def of(cls, session: Session, brand_id: str) -> Names:
-        """The names of a brand's things."""
-
-        def named(query: Select[str, str]) -> dict[str, str]:
-            return dict(session.execute(query).all())
-
-        return cls(
-            partners=named(select(Partner.id, Partner.name).where(Partner.brand_id == brand_id).order_by(Partner.name)),
-            shops=named(select(Shop.id, Shop.name).where(Shop.brand_id == brand_id).order_by(Shop.name)),
-            links=named(select(Link.id, Link.slug).where(Link.brand_id == brand_id)),
-            campaigns=named(
-                select(Campaign.id, Campaign.name).where(Campaign.brand_id == brand_id).order_by(Campaign.name)
-            ),
-            networks=named(
-                select(Placement.network, Placement.network)
-                .where(Placement.brand_id == brand_id)
-                .distinct()
-                .order_by(Placement.network)
-            ),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the menu."""
-
-    title: str
-    href: str
-    current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Lines of the menu under a heading."""
-
-    title: str
-    entries: Sequence[Entry]
-
-    @property
-    def open(self) -> bool:
-        """Whether its lines are seen without a click: those around this page, and what this house is about."""
-        return self.title == CROSSING or any(entry.current for entry in self.entries)
+# --- what every template knows ---------------------------------------------------------------------------------------
 
 
 def _everywhere(wiring: Wiring) -> Any:
@@ -326,12 +167,12 @@ def _everywhere(wiring: Wiring) -> Any:
             person = None
         return {
             "person": person,
-            "menu": _menu() if person and not person.is_partner_only else [],
+            "menu": _menu.lines() if person and not person.is_partner_only else [],
             "home": auth.home_of(person),
             "may": may,
             "demo": wiring.settings.demo,
             "to": to,
-            "here": _here,
+            "here": here,
             "href_of": _href_of,
             "bars_of": charts.of_channels,
             "chart_of": charts.of_days,
@@ -348,77 +189,6 @@ def _everywhere(wiring: Wiring) -> Any:
         }
 
     return variables
-
-
-def _menu() -> list[Entry | Section]:
-    """Overview, every report under its own heading, the rest: a new report is in it by being there.
-
-    Headings that nobody here knows come after those that are known.
-    """
-    named: dict[str, list[Entry]] = {heading: [] for heading in (PERFORMANCE, CROSSING, MONEY, PROOF)}
-    named[PROOF].append(_entry(ESTIMATES, to("estimates.show")))
-    for name, report in _shape.in_menu_order().items():
-        if name not in ("overview", "orders"):
-            entry = _entry(report.TITLE, to("pages.report", name=name))
-            named.setdefault(_shape.group_of(report), []).append(entry)
-    named[PERFORMANCE].append(_entry(PLACEMENTS, to("placements.show"), within=True))
-    named[MONEY] += [
-        _entry(COSTS, to("costs.show")),
-        _entry(TERMS, to("terms.show")),
-        _entry(PAYOUTS, to("payouts.show")),
-    ]
-    sharing = [_entry(SCHEDULES, to("sending.schedules_page")), _entry(SHARED, to("sending.links_page"))]
-    return [
-        _entry(OVERVIEW, to("pages.overview")),
-        _entry(CAMPAIGNS, to("campaigns.overview"), within=True),
-        _entry(ORDERS, to("pages.orders"), within=True),
-        _entry(DISPUTES, to("talk.disputes"), within=True),
-        _entry(MESSAGES, to("talk.messages"), within=True),
-        *(Section(title, entries) for title, entries in named.items()),
-        *([Section(SHARE, sharing)] if may(Right.SHARE) else []),
-        Section(SETTINGS, _settings()),
-    ]
-
-
-def _settings() -> list[Entry]:
-    """What is set up once and looked at seldom."""
-    managed = ((BRAND, "brand.show"), (KEYS, "keys.show"), (PEOPLE, "people.show"))
-    return [
-        _entry(SHOPS, to("shops.show"), within=True),
-        _entry(RULES, to("rules.overview"), within=True),
-        *(_entry(title, to(endpoint), within=True) for title, endpoint in managed if may(Right.MANAGE)),
-        _entry(IMPORTS, to("imports.show"), within=True),
-        _entry(WORK, to("work.every"), within=True),
-        _entry(SYSTEM, to("pages.system")),
-    ]
-
-
-def may(right: str) -> bool:
-    """Whether the role of who is signed in lets them, in the brand that the page is about or else in any of theirs."""
-    person, view = cast("Person | None", g.get("person")), cast("View | None", g.get("view"))
-    if person is None:
-        return False
-    return any(person.may(Right(right), brand) for brand in ([view.brand.id] if view else ["", *person.roles]))
-
-
-def _entry(title: str, href: str, *, within: bool = False) -> Entry:
-    """The entry of a page, and `within` of the pages below it."""
-    path = href.partition("?")[0]
-    below = within and request.path.startswith(path.rstrip("/") + "/")
-    return Entry(title, href, below or path == request.path)
-
-
-def to(endpoint: str, *, query: Mapping[str, str | None] | None = None, **values: str) -> str:
-    """The URL of a page in the present state of brand, days and model, with `query` over it."""
-    state = {name: request.args.get(name) for name in _KEPT} if "view" in g else {}
-    kept = {name: value for name, value in {**state, **(query or {})}.items() if value}
-    return url_for(endpoint, **cast("dict[str, Any]", values)) + (f"?{urlencode(kept)}" if kept else "")
-
-
-def _here(**changes: str | None) -> str:
-    """This very page with another value of some parameters; None takes one away."""
-    kept = {name: value for name, value in {**request.args.to_dict(), **changes}.items() if value}
-    return request.path + (f"?{urlencode(kept)}" if kept else "")
 
 
 def _href_of(row: Row, key: str) -> str | None:
@@ -493,13 +263,6 @@ def _filter(scope: Scope) -> OrderFilter:
         code=(request.args.get("code") or "").strip() or None,
         attributed=attributed,
     )
-
-
-def _compared() -> str | None:
-    asked = request.args.get("compare") or None
-    if asked is not None and asked not in _compare.HOW:
-        raise BadInput("compare", say("want one of %(choices)s", choices=", ".join(_compare.HOW)))
-    return asked
 
 
 def _download(result: Result) -> Response:

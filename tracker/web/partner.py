@@ -17,7 +17,7 @@ from tracker.domain.roles import Right, Role
 from tracker.ledger import partnership
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import Names, View
+from tracker.web._view import Names, View
 from tracker.web.portal import file_of
 from tracker.wiring import Wiring
 

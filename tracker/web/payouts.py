@@ -13,7 +13,7 @@ from tracker.domain.roles import Right
 from tracker.errors import Conflict, say
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import Names, View, to
+from tracker.web._view import Names, View, to
 from tracker.wiring import Wiring
 
 _LATEST = 100

@@ -15,7 +15,7 @@ from tracker.catalog import Desk, people
 from tracker.domain.roles import Right, Role
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import Names, View, to
+from tracker.web._view import Names, View, to
 from tracker.wiring import Wiring
 
 ROLES = {

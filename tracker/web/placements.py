@@ -19,7 +19,7 @@ from tracker.domain.engagement import COUNTERS
 from tracker.domain.roles import Right
 from tracker.web import _forms, auth, filters, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import Names, View, to
+from tracker.web._view import Names, View, to
 from tracker.wiring import Wiring
 
 MOST = 200

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from tracker.catalog import links, qr
 from tracker.catalog.links import LinkView
 from tracker.web import auth, guard
-from tracker.web.pages import Names, View
+from tracker.web._view import Names, View
 from tracker.wiring import Wiring
 
 

@@ -22,7 +22,7 @@ from tracker.domain.roles import Right
 from tracker.errors import BadInput, Conflict
 from tracker.reports import _shape
 from tracker.web import _rule_form, auth, guard
-from tracker.web.pages import Names, View, to
+from tracker.web._view import Names, View, to
 from tracker.wiring import Wiring
 
 MOST = 5000

@@ -19,7 +19,7 @@ from tracker.outgoing.shared_links import NewSharedLink, SharedLinkChange
 from tracker.reports import _shape
 from tracker.web import _forms, auth, filters, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import Names, View
+from tracker.web._view import Names, View
 from tracker.wiring import Wiring
 
 TITLES = {

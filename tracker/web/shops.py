@@ -18,7 +18,7 @@ from tracker.reports._completeness import ShopHealth
 from tracker.reports._shape import Scope
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import View, to
+from tracker.web._view import View, to
 from tracker.wiring import Wiring
 
 DAYS = 30

@@ -25,8 +25,8 @@ from tracker.errors import BadInput, Conflict
 from tracker.importing._table import Table
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
+from tracker.web._view import Names, View, to
 from tracker.web.costs import places
-from tracker.web.pages import Names, View, to
 from tracker.web.placements import COUNTER_TITLES, Counted, listed
 from tracker.wiring import Wiring
 

@@ -20,7 +20,7 @@ from tracker.ledger import talk as ledger
 from tracker.ledger.database import writing
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import Names, View
+from tracker.web._view import Names, View
 from tracker.wiring import Wiring
 
 _REFUSED = 422

@@ -18,7 +18,7 @@ from tracker.jobs import JobView, rebuilds, replays
 from tracker.ledger import due
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import Names, View
+from tracker.web._view import Names, View
 from tracker.wiring import Wiring
 
 STATES = {
