@@ -25,7 +25,6 @@ from tracker.wiring import Wiring
 
 LANGUAGES = _reader.LANGUAGES
 NOTHING = _figures.NOTHING
-_LONGEST_FRACTION = 5
 _OF_GOALS = ("target", "expected", "actual", "forecast", "recent")
 
 # Words of closed sets as a page shows them: new ones are added there.
@@ -82,8 +81,8 @@ def decimal_percent(rate: str) -> str:
 
 
 def weight(share: str) -> str:
-    """An exact share of 1 as it is where a person can read it, else in percent."""
-    return share if len(share) <= _LONGEST_FRACTION else percent(Fraction(share))
+    """An exact share of 1, such as 1/3, in percent."""
+    return percent(Fraction(share))
 
 
 def integer(value: int | None) -> str:
