@@ -23,6 +23,8 @@ from tracker.errors import BadInput, Conflict
 from tracker.ledger import commissions_due
 from tracker.ledger.database import open_database, sessions
 from tracker.ledger.tables import CodeOwner, Commission, CommissionStep, CreditSet, OrderRow, OrderTerms
+from tracker.reports._shape import Scope
+from tracker.reports._unagreed import days_without_terms, orders_without_terms
 
 HOLD = timedelta(days=30)
 AFTER_HOLD = NOON + HOLD
@@ -63,7 +65,12 @@ class Shop(World):
     def without_terms(self) -> list[tuple[str, str]]:
         """Who is credited and paid nothing for want of terms, and why."""
         with self.desk() as desk:
-            return [(self.names[one.partner], one.why) for one in commissions.without_terms(desk)]
+            found = commissions.without_terms(desk)
+            days = days_without_terms(desk.session, self.brand, 50)
+            assert commissions.without_terms(desk, days=days) == found
+            owed_for = orders_without_terms(desk.session, Scope(self.brand, NOON.date(), NOON.date()))
+        assert sum(owed_for.values()) == len(found)
+        return [(self.names[one.partner], one.why) for one in found]
 
     def by_alice(self, net: str = "100.00", **said: Any) -> str:
         """An order after one click on Alice's link."""
@@ -304,6 +311,7 @@ def test_an_order_without_terms_is_listed_until_there_are_some(shop: Shop) -> No
     shop.owe()
     assert len(shop.without_terms()) == 1
     shop.agree(percent="10", valid_from="2026-03-20")
+    assert shop.without_terms() == []  # still to be reckoned
     shop.owe()
     assert shop.of(shop.alice) == [("accrual", "10.00", "pending")]
     assert shop.without_terms() == []

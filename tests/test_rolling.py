@@ -31,7 +31,7 @@ FIRST = TODAY - timedelta(days=47)
 SOME = ("overview", "days", "channels", "crossing")
 
 # Reports that read nothing of what is rolled up, or estimate.
-ELSEWHERE = {"incrementality", "lift", "paths"}
+ELSEWHERE = {"incrementality", "paths"}
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -96,11 +97,18 @@ def one(desk: Desk, commission_id: str) -> CommissionView:
     return _view(row)
 
 
-def without_terms(desk: Desk, limit: int = 1000, partner: str | None = None) -> list[Unagreed]:
-    """The latest orders that somebody (the `partner`) is credited with and is not paid for, with the reason."""
+def without_terms(
+    desk: Desk, limit: int = 1000, partner: str | None = None, days: Sequence[date] | None = None
+) -> list[Unagreed]:
+    """The latest orders that somebody (the `partner`) is credited with and is not paid for, with the reason.
+
+    `days` are those on which there may be any, where that is known: no other one is looked at.
+    """
     query = ledger.without_terms().where(OrderRow.brand_id == desk.brand_id)
     if partner:
         query = query.where(Credit.partner_id == partner)
+    if days is not None:
+        query = query.where(OrderRow.placed_day.in_(days))
     rows = desk.session.execute(query.order_by(OrderRow.placed_at.desc(), OrderRow.id).limit(limit)).all()
     book = Book(desk.session, [desk.brand_id], {row.partner_id for row in rows})
     return [

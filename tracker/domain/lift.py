@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 
 from tracker.errors import say
@@ -105,7 +106,13 @@ def _strays(residuals: Sequence[float], usual: Sequence[float], days: int) -> li
 def _errors(strays: Sequence[float], weekdays: Sequence[Sequence[float]], days: int, seed: int) -> list[float]:
     """Errors of the expectation, sorted: a block's stray, less the mean of those that an expectation is made from."""
     weeks = min(len(values) for values in weekdays[:days])
-    drawn = random.Random(seed).choices(strays, k=REPLICATES * (weeks + 1))  # noqa: S311  (the same every time)
+    drawn = [strays[start] for start in _draws(seed, len(strays), REPLICATES * (weeks + 1))]
     return sorted(
         drawn[start] - sum(drawn[start + 1 : start + 1 + weeks]) / weeks for start in range(0, len(drawn), weeks + 1)
     )
+
+
+@lru_cache(maxsize=8)
+def _draws(seed: int, number: int, count: int) -> tuple[int, ...]:
+    """So many draws among a number of blocks: orders and revenue of all currencies draw the same ones."""
+    return tuple(random.Random(seed).choices(range(number), k=count))  # noqa: S311  (the same every time)

@@ -95,10 +95,11 @@ def write(
 
     `causes` are by order id what made it be reckoned.
     """
-    insert_ignore(session, OrderTerms, [_freezing(case, now) for case, _ in reckoned if not case.frozen and case.offer])
+    freezing = [_freezing(case, now) for case, _ in reckoned if not case.frozen and case.offer]
+    insert_ignore(session, OrderTerms, freezing)
     rows = [_commission(case, row, causes[case.order_id], now) for case, rows in reckoned for row in rows]
     insert_rows(session, Commission, rows)
-    figures.orders_changed(session, [row["order_id"] for row in rows])
+    figures.orders_changed(session, {row["order_id"] for row in (*rows, *freezing)})
     insert_rows(session, CommissionStep, [_approved(row["id"], now) for row in rows if row["approves_at"] <= now])
     return len(rows)
 
@@ -143,6 +144,16 @@ def without_terms() -> Select[*tuple[Any, ...]]:
     Columns: order_id, brand_id, number, placed_at, placed_day, currency, partner_id, campaign_id, credit. What is still
     to be reckoned is not among them.
     """
+    return unfrozen().where(~still_due())
+
+
+def still_due() -> ColumnElement[bool]:
+    """The condition that an order's commissions are still to be reckoned."""
+    return exists().where(CommissionsDue.order_id == OrderRow.id)
+
+
+def unfrozen() -> Select[*tuple[Any, ...]]:
+    """The same with those that are still to be reckoned: only what `write` and whoever credits tells of changes it."""
     other = aliased(Credit)
     campaign = (
         select(other.campaign_id)
@@ -171,7 +182,6 @@ def without_terms() -> Select[*tuple[Any, ...]]:
             CreditSet.sealed,
             Credit.amount > 0,
             ~exists().where(OrderTerms.order_id == OrderRow.id, OrderTerms.partner_id == Credit.partner_id),
-            ~exists().where(CommissionsDue.order_id == OrderRow.id),
         )
         .group_by(OrderRow.id, CreditSet.id, Credit.partner_id)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import Credit, CreditSet, OrderRow
+from tracker.reports import _rolled
 from tracker.reports._crossing import seconds
 from tracker.reports._parts import Total, orders_of
 from tracker.reports._shape import Scope
@@ -27,13 +29,11 @@ class Hours:
 
     def days(self, start: int, first: int, last: int) -> list[Total]:
         """Days of 24 hours before and after the hour `start`: from the `first`, such as -56, up to but not `last`."""
-        found = [[0, 0] for _ in range(first, last)]
-        for hour, total in self.by_hour.items():
-            day = (hour - start) // DAY - first
-            if 0 <= day < len(found):
-                found[day][0] += total.orders
-                found[day][1] += total.revenue
-        return [Total(orders, revenue) for orders, revenue in found]
+        return [self._day(start + day * DAY) for day in range(first, last)]
+
+    def _day(self, start: int) -> Total:
+        placed = [self.by_hour[hour] for hour in range(start, start + DAY) if hour in self.by_hour]
+        return Total(sum(total.orders for total in placed), sum(total.revenue for total in placed))
 
 
 def hour_of(moment: datetime) -> int:
@@ -43,6 +43,14 @@ def hour_of(moment: datetime) -> int:
 
 def untracked(session: Session, scope: Scope) -> dict[str, Hours]:
     """Paid orders of the scope's days with which nobody is credited, by currency. Filters keep nothing back."""
+    found: dict[str, dict[int, Total]] = {}
+    for at, currency, orders, net in _rolled.asked(session, _rolled.whole(scope), _untracked):
+        found.setdefault(currency or "", {})[at] = Total(orders, net)
+    return {currency: Hours(by_hour) for currency, by_hour in found.items()}
+
+
+@_rolled.additive("untracked", 2, by_channel=False)
+def _untracked(session: Session, scope: Scope) -> Iterator[Line]:
     credited = exists().where(
         Credit.order_id == OrderRow.id, Credit.set_id == CreditSet.id, CreditSet.paying, CreditSet.sealed
     )
@@ -52,10 +60,7 @@ def untracked(session: Session, scope: Scope) -> dict[str, Hours]:
         .where(*orders_of(scope), ~credited)
         .group_by(hour, OrderRow.currency)
     )
-    found: dict[str, dict[int, Total]] = {}
-    for at, currency, orders, net in session.execute(query):
-        found.setdefault(currency or "", {})[int(at)] = Total(orders, int(net))
-    return {currency: Hours(by_hour) for currency, by_hour in found.items()}
+    return ((int(at), currency, orders, int(net)) for at, currency, orders, net in session.execute(query))
 
 
 def known_from_to(session: Session, brand_id: str) -> tuple[datetime, datetime] | None:

@@ -5,7 +5,8 @@ An estimate is never a credit and is never paid.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -95,7 +96,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
         end=scope.end + timedelta(days=DAYS_AFTER + 1),
     )
     everywhere = replace(wide, campaign_id=None, channel=None, partner_id=None)
-    series, others = untracked(session, wide), [one.hour for one in _published(session, everywhere)]
+    series, others = untracked(session, wide), sorted(one.hour for one in _published(session, everywhere))
     currencies = in_order(series, brand_currency(session, scope.brand_id))
     return [_row(one, currency, series, known, others) for one in shown for currency in currencies]
 
@@ -139,19 +140,24 @@ def _row(
         "campaign": one.campaign,
         "published_at": one.at,
         "currency": currency,
-        "others": sum(abs(hour - one.hour) < DAYS_AFTER * DAY for hour in others) - 1,
+        "others": len(_between(others, one.hour - DAYS_AFTER * DAY, one.hour + DAYS_AFTER * DAY)) - 1,
         **_estimate(one, before, after, hour_of(known[1])),
     }
 
 
-def _comparable(one: _Published, days: Sequence[Total], first: int, others: Iterable[int]) -> list[Total | None]:
+def _comparable(one: _Published, days: Sequence[Total], first: int, others: Sequence[int]) -> list[Total | None]:
     """The days before, None for one in which orders were not known yet or another placement was fresh."""
     starts = [one.hour + (day - len(days)) * DAY for day in range(len(days))]
     window = DAYS_AFTER * DAY
     return [
-        None if start < first or any(hour - DAY < start < hour + window for hour in others if hour != one.hour) else day
+        None if start < first or set(_between(others, start - window, start + DAY)) - {one.hour} else day
         for start, day in zip(starts, days, strict=True)
     ]
+
+
+def _between(hours: Sequence[int], after: int, before: int) -> Sequence[int]:
+    """Those of the hours, in order, that lie between two, neither included."""
+    return hours[bisect_right(hours, after) : bisect_left(hours, before)]
 
 
 def _estimate(one: _Published, before: Sequence[Total | None], after: Sequence[Total], last: int) -> Row:

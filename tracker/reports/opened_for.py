@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, select, union
+from sqlalchemy import Subquery, and_, case, func, select, union
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain import metrics
@@ -46,7 +46,7 @@ COLUMNS = (
 class _Line:
     """Sales of an affiliate that one influencer opened in one campaign; None, None where influence did not open.
 
-    `once` counts an order in one line only, of all that share it; in one that the filters keep, if there is one.
+    `once` counts an order in one line only, of all that share it.
     """
 
     affiliate: str
@@ -65,7 +65,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
         sold = [line for line in lines if line.currency == currency]
         opened = [line for line in sold if _kept(line, scope)]
         found += _named(session, scope, opened, sold)
-        found += [_total(opened, sold)] if opened else []
+        found += [_total(opened, sold, scope.partner_id)] if opened else []
     return found
 
 
@@ -80,9 +80,8 @@ def _kept(line: _Line, scope: Scope) -> bool:
 
 
 def _lines(session: Session, scope: Scope) -> list[_Line]:
-    """Of all affiliates' sales; a filter by partner decides in which line an order counts once."""
-    asked = replace(_rolled.whole(scope), partner_id=scope.partner_id)
-    return [_line(*line) for line in _rolled.asked(session, asked, _opened)]
+    """Of all affiliates' sales."""
+    return [_line(*line) for line in _rolled.asked(session, _rolled.whole(scope), _opened)]
 
 
 @_rolled.additive("opened-for", 4, by_model=True, by_channel=False)
@@ -91,7 +90,7 @@ def _opened(session: Session, scope: Scope) -> Iterable[Sequence[Any]]:
     by_influence = and_(
         opener.order_id == sales.c.order_id, opener.opener.is_(True), opener.channel == Channel.INFLUENCE
     )
-    chosen = func.row_number().over(partition_by=sales.c.order_id, order_by=_rank(scope, sales))
+    chosen = func.row_number().over(partition_by=sales.c.order_id, order_by=sales.c.partner_id)
     keys = (sales.c.partner_id, opener.partner_id.label("influencer"), opener.campaign_id, OrderRow.currency)
     each = (
         select(*keys, OrderRow.net, OrderRow.customer_is_new, chosen.label("place"))
@@ -113,13 +112,6 @@ def _opened(session: Session, scope: Scope) -> Iterable[Sequence[Any]]:
 def _line(affiliate: str, influencer: str | None, campaign: str | None, currency: str, *figures: Any) -> _Line:
     whole = tuple(int(figure) for figure in figures)
     return _Line(affiliate, influencer, campaign, currency, whole[:3], whole[3:])
-
-
-def _rank(scope: Scope, sales: Subquery) -> list[ColumnElement[Any]]:
-    """Of the lines that share an order, those that the filters keep in front."""
-    if scope.partner_id is None:
-        return [sales.c.partner_id]
-    return [case((sales.c.partner_id == scope.partner_id, 0), else_=1), sales.c.partner_id]
 
 
 def _sales(scope: Scope) -> Subquery:
@@ -147,6 +139,10 @@ def _named(session: Session, scope: Scope, opened: Sequence[_Line], sold: Sequen
     campaigns = dict(
         session.execute(select(Campaign.id, Campaign.name).where(Campaign.brand_id == scope.brand_id)).all()
     )
+    whole: dict[str, list[tuple[int, ...]]] = {}
+    for line in sold:
+        whole.setdefault(line.affiliate, []).append(line.each)
+    sums = {affiliate: _sum(each) for affiliate, each in whole.items()}
     found: list[Row] = [
         {
             "influencer_id": line.influencer,
@@ -156,15 +152,20 @@ def _named(session: Session, scope: Scope, opened: Sequence[_Line], sold: Sequen
             "campaign": campaigns.get(line.campaign or ""),
             "currency": line.currency,
         }
-        | _figures(line.each, _sum(other.each for other in sold if other.affiliate == line.affiliate))
+        | _figures(line.each, sums[line.affiliate])
         for line in opened
     ]
     return sorted(found, key=lambda row: (-number(row["revenue"]), str(row["influencer"]), str(row["affiliate"])))
 
 
-def _total(opened: Sequence[_Line], sold: Sequence[_Line]) -> Row:
+def _total(opened: Sequence[_Line], sold: Sequence[_Line], partner_id: str | None) -> Row:
+    """Each order once. Those that share one have the opener in common: a filter keeps all of them, or an affiliate's."""
     row: Row = {column.key: None for column in COLUMNS} | {"influencer": ALL, "currency": sold[0].currency}
-    return row | _figures(_sum(line.once for line in opened), _sum(line.once for line in sold))
+    return row | _figures(_sum(_once(line, partner_id) for line in opened), _sum(line.once for line in sold))
+
+
+def _once(line: _Line, partner_id: str | None) -> tuple[int, ...]:
+    return line.once if partner_id in (None, line.influencer) else line.each
 
 
 def _figures(part: tuple[int, ...], whole: tuple[int, ...]) -> Row:

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.commissions import Kind as RowKind
 from tracker.domain.commissions import State
-from tracker.ledger.commissions import without_terms
 from tracker.ledger.tables import Commission, CommissionStep, Partner, Touch
 from tracker.reports._parts import brand_currency
 from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
+from tracker.reports._unagreed import orders_without_terms
 
 RANK = 35
 GROUP = "Money"
@@ -42,7 +42,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a partner and currency, the largest sum to be paid first; the brand's own currency before others."""
     start, end = span(scope, zone_of(session, scope.brand_id))
     owed = {(row.partner_id, row.currency): row for row in session.execute(_owed(scope, start, end))}
-    forgotten = {(row.partner_id, row.currency): row.orders for row in session.execute(_forgotten(scope, end))}
+    forgotten = orders_without_terms(session, scope)
     partners = {row.id: row for row in session.execute(_partners(scope))}
     found = [
         _row(partners[key[0]], key[1], owed.get(key), forgotten.get(key, 0))
@@ -90,16 +90,6 @@ def _owed(scope: Scope, start: datetime, end: datetime) -> Select[*tuple[Any, ..
         .group_by(Commission.partner_id, Commission.currency)
     )
     return query.where(_touched(scope, Commission.order_id, Commission.partner_id)) if scope.campaign_id else query
-
-
-def _forgotten(scope: Scope, end: datetime) -> Select[*tuple[Any, ...]]:
-    each = without_terms().subquery()
-    query = (
-        select(each.c.partner_id, each.c.currency, func.count().label("orders"))
-        .where(each.c.brand_id == scope.brand_id, each.c.placed_at < end)
-        .group_by(each.c.partner_id, each.c.currency)
-    )
-    return query.where(_touched(scope, each.c.order_id, each.c.partner_id)) if scope.campaign_id else query
 
 
 def _touched(scope: Scope, order_id: Any, partner_id: Any) -> ColumnElement[bool]:
