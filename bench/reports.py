@@ -1,18 +1,22 @@
 """`python -m bench.reports`: how long every report takes over a year of a brand, for the periods that people ask for.
 
-The year is made once a run (minutes on PostgreSQL), its days are rolled up, and every report is asked for 7, 30, 90 and
-365 days, with and without filters. `cold` is the first time in a fresh connection. With `--live` nothing is rolled up:
-what a report costs that asks all orders themselves.
+The year is made once a run (minutes on PostgreSQL), its days are rolled up, and every report is asked for 30 and 365
+days (others: `--periods`), plain and under each filter that it heeds, one at a time. It prints one table: a line a
+report, and for each period its figures plain and under the worst of its filters, as median / 95th percentile / first time in a
+fresh connection, in milliseconds; `!` marks what is beyond the goals, and the lines below name each of those. Above it
+stands the load of the machine, for times on a busy one say little. With `--live` nothing is rolled up: what a report
+costs that asks all orders themselves.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -24,9 +28,9 @@ from bench import postgresql, year
 from tracker.ledger import schema
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.reports import _rolling as rolling
-from tracker.reports._shape import Scope, reports, run
+from tracker.reports._shape import Scope, filters_of, reports, run
 
-PERIODS = (7, 30, 90, 365)
+PERIODS = (30, 365)  # days
 SIZES = {"postgresql": year.Size(10_000_000, 200_000), "sqlite": year.Size(1_000_000, 20_000)}
 GOAL, COLD_GOAL = 0.2, 1.0  # seconds
 
@@ -38,6 +42,7 @@ def main() -> None:
     options.add_argument("--url", help="a ledger with the year in it, or an empty one, instead of a passing one")
     options.add_argument("--part", type=int, default=1, help="a tenth of the year: 10")
     options.add_argument("--live", action="store_true", help="without rolling up")
+    options.add_argument("--periods", nargs="*", type=int, default=PERIODS, help="days")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--only", nargs="*", default=[], help="reports by name")
     given = options.parse_args()
@@ -46,7 +51,7 @@ def main() -> None:
             engine = open_database(given.url or _passing(stack, database), wait=600)
             size = SIZES[database]
             _prepare(engine, year.Size(size.clicks // given.part, size.orders // given.part), roll=not given.live)
-            _measure(database, engine, given.rounds, given.only)
+            _measure(database, engine, given.periods, given.rounds, given.only)
             engine.dispose()
 
 
@@ -77,33 +82,65 @@ def _roll(factory: sessionmaker[Session]) -> int:
         days += rolled
 
 
-def _scopes() -> Iterator[tuple[str, Scope]]:
+@dataclass(frozen=True, slots=True)
+class _Took:
+    """How long a report took over a scope, in seconds."""
+
+    asked: str
+    typical: float
+    late: float
+    cold: float
+
+    @property
+    def missed(self) -> bool:
+        return self.late > GOAL or self.cold > COLD_GOAL
+
+    def __str__(self) -> str:
+        return f"{1e3 * self.typical:.0f}/{1e3 * self.late:.0f}/{1e3 * self.cold:.0f}{'!' * self.missed}"
+
+
+def _scopes(name: str, days: int) -> Iterator[tuple[str, Scope]]:
+    """The plain scope first, then one under each filter that the report heeds."""
     end = year.NOW.date()
-    for days in PERIODS:
-        whole = Scope(year.BRAND, end - timedelta(days=days - 1), end)
-        yield f"{days}", whole
-        yield f"{days} channel", replace(whole, channel="influence")
-        yield f"{days} campaign", replace(whole, campaign_id=year.campaign_id(3))
-        yield f"{days} partner", replace(whole, partner_id=year.partner_id(7))
-        yield f"{days} model", replace(whole, model="linear")
+    whole = Scope(year.BRAND, end - timedelta(days=days - 1), end)
+    filtered = {
+        "model": replace(whole, model="linear"),
+        "channel": replace(whole, channel="influence"),
+        "partner": replace(whole, partner_id=year.partner_id(7)),
+        "campaign": replace(whole, campaign_id=year.campaign_id(3)),
+        "network": replace(whole, network=year.NETWORKS[0]),
+    }
+    yield "plain", whole
+    for filter_ in filters_of(reports()[name]):
+        yield filter_, filtered[filter_]
 
 
-def _measure(database: str, engine: Engine, rounds: int, only: list[str]) -> None:
-    slow = 0
-    for name in reports():
-        if only and name not in only:
-            continue
-        cells = []
-        for words, scope in _scopes():
-            engine.dispose()
-            took = sorted(_once(engine, name, scope) for _ in range(1))
-            warm = sorted(_once(engine, name, scope) for _ in range(rounds))
-            late = warm[min(len(warm) - 1, len(warm) * 95 // 100)]
-            missed = late > GOAL or took[0] > COLD_GOAL
-            slow += missed
-            cells.append(f"{words} {1e3 * median(warm):.0f}/{1e3 * late:.0f}/{1e3 * took[0]:.0f}{'!' * missed}")
-        print(f"{database} {name}: {' · '.join(cells)}", flush=True)
-    print(f"{database}: p50/p95/cold in ms; {slow} beyond {1e3 * GOAL:.0f} ms, or {1e3 * COLD_GOAL:.0f} ms cold")
+def _measure(database: str, engine: Engine, periods: Sequence[int], rounds: int, only: Sequence[str]) -> None:
+    heads = [f"{days} d {which}" for days in periods for which in ("plain", "worst filter")]
+    print(f"{database}, load {os.getloadavg()[0]:.1f}: median/95th percentile/cold in ms")
+    print(_line("report", heads), flush=True)
+    missed: list[str] = []
+    for name in only or sorted(reports()):
+        cells: list[str] = []
+        for days in periods:
+            plain, *filtered = [_took(engine, name, asked, scope, rounds) for asked, scope in _scopes(name, days)]
+            worst = max(filtered, key=lambda took: took.late, default=None)
+            cells += [str(plain), f"{worst.asked} {worst}" if worst else ""]
+            missed += [f"{name} {days} d {took.asked} {took}" for took in (plain, *filtered) if took.missed]
+        print(_line(name, cells), flush=True)
+    print(f"load {os.getloadavg()[0]:.1f}; {len(missed)} beyond {1e3 * GOAL:.0f} ms, or {1e3 * COLD_GOAL:.0f} ms cold:")
+    print("\n".join(missed), flush=True)
+
+
+def _line(name: str, cells: Sequence[str]) -> str:
+    return f"| {name:<15} | " + " | ".join(f"{cell:<26}" for cell in cells) + " |"
+
+
+def _took(engine: Engine, name: str, asked: str, scope: Scope, rounds: int) -> _Took:
+    engine.dispose()
+    cold = _once(engine, name, scope)
+    warm = sorted(_once(engine, name, scope) for _ in range(rounds))
+    return _Took(asked, median(warm), warm[min(len(warm) - 1, len(warm) * 95 // 100)], cold)
 
 
 def _once(engine: Engine, name: str, scope: Scope) -> float:

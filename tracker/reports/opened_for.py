@@ -159,7 +159,7 @@ def _named(session: Session, scope: Scope, opened: Sequence[_Line], sold: Sequen
 
 
 def _total(opened: Sequence[_Line], sold: Sequence[_Line], partner_id: str | None) -> Row:
-    """Each order once. Those that share one have the opener in common: a filter keeps all of them, or an affiliate's."""
+    """Each order once. Lines that share one share its opener: a filter keeps all of them, or those of an affiliate."""
     row: Row = {column.key: None for column in COLUMNS} | {"influencer": ALL, "currency": sold[0].currency}
     return row | _figures(_sum(_once(line, partner_id) for line in opened), _sum(line.once for line in sold))
 
