@@ -10,9 +10,10 @@ from flask.typing import ResponseReturnValue
 
 from tracker.catalog import commissions, terms
 from tracker.domain.roles import Right
+from tracker.reports._unagreed import days_without_terms
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
-from tracker.web.pages import Names, View, to
+from tracker.web._view import Names, View, to
 from tracker.wiring import Wiring
 
 _NEWEST = 500
@@ -50,7 +51,8 @@ def _page(wiring: Wiring, refused: Problems) -> Response:
             return cast("Response", redirect(to("pages.overview")))
         desk = wiring.desk(session, view.brand.id)
         agreed = terms.newest(desk, _NEWEST)
-        forgotten = commissions.without_terms(desk, _FORGOTTEN)
+        days = days_without_terms(session, view.brand.id, _FORGOTTEN)
+        forgotten = commissions.without_terms(desk, _FORGOTTEN, days=days)
         names = Names.of(session, view.brand.id)
     page = render_template(
         "terms.html",
