@@ -2,10 +2,10 @@
 
 The year is made once a run (minutes on PostgreSQL), its days are rolled up, and every report is asked for 30 and 365
 days (others: `--periods`), plain and under each filter that it heeds, one at a time. It prints one table: a line a
-report, and for each period its figures plain and under the worst of its filters, as median / 95th percentile / first time in a
-fresh connection, in milliseconds; `!` marks what is beyond the goals, and the lines below name each of those. Above it
-stands the load of the machine, for times on a busy one say little. With `--live` nothing is rolled up: what a report
-costs that asks all orders themselves.
+report, and for each period its figures plain and under the worst of its filters, as median / 95th percentile / first
+time in a fresh connection, in milliseconds. `!` marks what is beyond the goals, and the lines below name each of those.
+The load of the machine stands above and below, for times on a busy one say little. With `--live` nothing is rolled up:
+what a report costs that asks all orders themselves.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from operator import add
 from typing import Any
 
 import msgspec
@@ -135,13 +136,9 @@ def added_up(found: Iterable[Sequence[Any]], keys: int) -> list[Line]:
     """Lines of the same `keys` as one, their numbers added."""
     sums: dict[Line, list[int]] = {}
     for line in found:
-        key, numbers = tuple(line[:keys]), line[keys:]
+        key, numbers = tuple(line[:keys]), [int(number or 0) for number in line[keys:]]
         so_far = sums.get(key)
-        if so_far is None:
-            sums[key] = [int(number or 0) for number in numbers]
-        else:
-            for place, number in enumerate(numbers):
-                so_far[place] += int(number or 0)
+        sums[key] = numbers if so_far is None else list(map(add, so_far, numbers))
     return [(*key, *numbers) for key, numbers in sums.items()]
 
 
