@@ -14,13 +14,14 @@ from sqlalchemy.exc import IntegrityError
 from tests.conftest import Ledger
 from tests.given import NOON, World, before
 from tests.sample_books import report_rows
+from tracker.catalog import Desk, placements
 from tracker.domain.agents import Agent, Taken, Verdict
 from tracker.domain.clicks import RawClick
 from tracker.domain.ids import derived_id
 from tracker.errors import Unavailable
 from tracker.ledger import clicks, figures
 from tracker.ledger.database import open_database, sessions, writing
-from tracker.ledger.tables import DayChange, Figure, LinkDayClicks, OrderRow, RolledDay
+from tracker.ledger.tables import DayChange, Figure, LinkDayClicks, OrderRow, Placement, RolledDay
 from tracker.reports import _click_says, _rolling
 from tracker.reports._shape import Row, Scope, reports, zone_of
 
@@ -204,3 +205,32 @@ def test_two_who_roll_up_the_same_days_do_not_both_succeed(postgresql_ledger: Le
         roll(ledger, world)
         _rolling.roll_up(slow, world.brand, NOON, 31)
     assert told(ledger, world, *SOME) == forgotten(ledger, world, *SOME)
+
+
+def test_a_placement_of_another_network_is_counted_there_at_once(sqlite_ledger: Ledger) -> None:
+    world = seeded(sqlite_ledger)
+    with sqlite_ledger.session() as session:
+        placement = session.execute(select(Placement.id)).scalar_one()
+    assert roll(sqlite_ledger, world)
+    before_it = on_networks(sqlite_ledger, world)
+    with sqlite_ledger.writing() as session:
+        desk = Desk(session, world.brand, NOON, NOON, "https://go.example.com", "0" * 64)
+        placements.edit(desk, placement, placements.PlacementChange(network="youtube"))
+    after = on_networks(sqlite_ledger, world)
+    assert after["youtube"] == before_it["tiktok"] != before_it["youtube"]
+    assert after["tiktok"] == before_it["youtube"]
+    assert roll(sqlite_ledger, world)
+    assert on_networks(sqlite_ledger, world) == after
+    with sqlite_ledger.writing() as session:
+        figures.forget(session, world.brand)
+    assert on_networks(sqlite_ledger, world) == after
+
+
+def on_networks(ledger: Ledger, world: World) -> dict[str, list[list[Row]]]:
+    """What came of placements on either network."""
+    whole = Scope(world.brand, FIRST, TODAY)
+    names = ("channels", "partners", "crossing")
+    return {
+        network: [ordered(report_rows(ledger, name, replace(whole, network=network))) for name in names]
+        for network in ("tiktok", "youtube")
+    }

@@ -26,7 +26,7 @@ from tracker.catalog.fields import (
 )
 from tracker.domain.catalog import Format
 from tracker.domain.ids import new_id
-from tracker.ledger import catalog
+from tracker.ledger import catalog, figures
 from tracker.ledger.tables import Campaign, Partner, Placement
 
 
@@ -112,6 +112,8 @@ def edit(desk: Desk, placement_id: str, change: PlacementChange) -> PlacementVie
         given["campaign_id"] = _campaign(desk, given.pop("campaign"))
     if "published_at" in given:
         given["published_at"] = _moment(desk, given["published_at"])
+    if given.get("network", placement.network) != placement.network:
+        figures.placement_changed(desk.session, placement)  # what was added up by network is another's now
     catalog.change(desk.session, placement, given)
     return _view(placement)
 

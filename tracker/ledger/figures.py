@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.ids import new_id
 from tracker.ledger.bulk import insert_rows
 from tracker.ledger.database import among
-from tracker.ledger.tables import DayChange, Figure, OrderRow, RolledDay
+from tracker.ledger.tables import Credit, DayChange, Figure, OrderRow, Placement, RolledDay, Touch
 
 ORDERS, CLICKS = "orders", "clicks"
 SAYS = "click-says"
@@ -75,6 +75,21 @@ def orders_changed(session: Session, order_ids: Collection[str]) -> None:
         .distinct()
     )
     changed(session, ORDERS, [(row.brand_id, row.placed_day) for row in session.connection().execute(query)])
+
+
+def placement_changed(session: Session, placement: Placement) -> None:
+    """The same of the days of all orders in whose journey or credits the placement stands."""
+    days = set[date]()
+    for table in (Touch, Credit):
+        ours = (table.brand_id == placement.brand_id, table.partner_id == placement.partner_id)
+        query = (
+            select(OrderRow.placed_day)
+            .join(table, table.order_id == OrderRow.id)
+            .where(*ours, table.placement_id == placement.id, OrderRow.placed_day.is_not(None))
+            .distinct()
+        )
+        days |= {day for day in session.execute(query).scalars() if day is not None}
+    changed(session, ORDERS, [(placement.brand_id, day) for day in days])
 
 
 def forget(session: Session, brand_id: str) -> None:

@@ -298,7 +298,7 @@ def _only(subject: str | None, lines: Iterable[Line]) -> Iterable[Line]:
 
 ALL = "all"
 # The filters for which days are rolled up.
-GRAINS = ("campaign", "channel", "partner")
+GRAINS = ("campaign", "channel", "network", "partner")
 
 
 def _of_an_order(amount: By) -> ColumnElement[int]:

@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.orders import Status
 from tracker.ledger.figures import Line, Span
-from tracker.ledger.tables import Credit, CreditSet, OrderRow, Touch
+from tracker.ledger.tables import Credit, CreditSet, OrderRow, Placement, Touch
 from tracker.reports._parts import ALL, CREDITED_BY, GRAINS, TOUCHED_BY, keeps
 from tracker.reports._shape import PAYING
 
 # The cells of a credit or a touch that may be a subject or a filter. A touch has no code, pair or day of its own.
 _CELLS = (
-    "brand", "campaign", "channel", "code", "day", "day-channel", "link", "own-campaign", "pair", "partner",
+    "brand", "campaign", "channel", "code", "day", "day-channel", "link", "network", "own-campaign", "pair", "partner",
     "placement",
 )  # fmt: skip
 
@@ -89,7 +89,7 @@ def _cells_of(row: Any) -> _Cells:
     brand, campaign, partner = row.brand_id, row.campaign_id, row.partner_id
     return (
         brand, campaign, row.channel, row.code, row.placed_day, f"{row.placed_day}/{row.channel}", row.link_id,
-        campaign or brand, f"{campaign or ''}/{partner}", partner, row.placement_id,
+        row.network, campaign or brand, f"{campaign or ''}/{partner}", partner, row.placement_id,
     )  # fmt: skip
 
 
@@ -154,10 +154,12 @@ def _credits(brand_id: str, days: Span) -> Any:
             ),
             *(CreditSet.model, CreditSet.paying, CreditSet.additive, Credit.amount, Credit.brand_id),
             *(Credit.partner_id, Credit.channel, Credit.link_id, Credit.code, Credit.campaign_id, Credit.placement_id),
+            Placement.network,
         )
         .select_from(OrderRow)
         .join(CreditSet, CreditSet.order_id == OrderRow.id)
         .join(Credit, and_(Credit.set_id == CreditSet.id, Credit.order_id == OrderRow.id))
+        .join(Placement, and_(Placement.id == Credit.placement_id, Placement.brand_id == brand_id), isouter=True)
         .where(*_placed(brand_id, days, (Status.PAID, Status.PENDING)), CreditSet.sealed.is_(True))
         .order_by(Credit.set_id)
     )
@@ -180,16 +182,18 @@ def touches(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date,
 
 
 def _touch_cells(row: Any) -> _Cells:
-    return (None, row.campaign_id, row.channel, None, None, None, row.link_id, None, None, row.partner_id, None)
+    network, partner = row.network, row.partner_id
+    return (None, row.campaign_id, row.channel, None, None, None, row.link_id, network, None, None, partner, None)
 
 
 def _touches(brand_id: str, days: Span) -> Any:
     return (
         select(
             *(Touch.order_id, OrderRow.placed_day, OrderRow.currency, Touch.opener, Touch.closer, Touch.partner_id),
-            *(Touch.channel, Touch.link_id, Touch.campaign_id),
+            *(Touch.channel, Touch.link_id, Touch.campaign_id, Placement.network),
         )
         .join(Touch, Touch.order_id == OrderRow.id)
+        .join(Placement, and_(Placement.id == Touch.placement_id, Placement.brand_id == brand_id), isouter=True)
         .where(*_placed(brand_id, days, (Status.PAID,)))
         .order_by(Touch.order_id)
     )
