@@ -2,7 +2,7 @@
 # make install   what the service needs, in .venv: then `. .venv/bin/activate`
 # make test      everything that must hold before a change is kept
 PYTHON ?= python3
-PYTEST_WORKERS ?= 2
+PYTEST_WORKERS ?= 3
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
@@ -17,7 +17,7 @@ demo: $(RUN)
 install: $(RUN)
 
 test: lint
-	$(BIN)/pytest -n $(PYTEST_WORKERS) $(ARGS)
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal $(ARGS)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || echo \
 	  "The browser tests were not run: this machine has no Chromium. To run them: apt-get install -y chromium chromium-driver"
 
