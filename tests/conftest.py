@@ -41,6 +41,16 @@ CHROMIUM, CHROMEDRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
+# Files that wait more than they compute stand in front: the others are run beside them, not after them.
+_IN_FRONT = ("test_kill.py", "test_chromium_every_page.py", "test_demo.py", "test_sweepers.py", "test_end_to_end.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; each file's own tests stay together and in their sequence."""
+    place = {name: index for index, name in enumerate(_IN_FRONT)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
 @cache
 def server_folder() -> Path:
     """A short path (unix sockets have little room) that goes away with this process."""
