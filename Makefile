@@ -17,7 +17,7 @@ demo: $(RUN)
 install: $(RUN)
 
 test: lint
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || echo \
 	  "The browser tests were not run: this machine has no Chromium. To run them: apt-get install -y chromium chromium-driver"
 

@@ -10,7 +10,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from werkzeug.serving import make_server
 
-from tests.test_chromium import browser
+from tests.test_chromium import browser, press
 from tests.test_portal import ALICE, PASSWORD, Stage, Theatre, theatre
 
 __all__ = ["browser", "theatre"]
@@ -37,7 +37,7 @@ def phone(browser: webdriver.Chrome, address: str) -> webdriver.Chrome:
     browser.get(f"{address}/sign-in")
     browser.find_element(By.NAME, "email").send_keys(ALICE)
     browser.find_element(By.NAME, "password").send_keys(PASSWORD)
-    browser.find_element(By.CSS_SELECTOR, "main button").click()
+    press(browser, "main button")
     return browser
 
 
@@ -68,5 +68,5 @@ def test_a_link_is_copied_with_its_mention_by_one_touch(phone: webdriver.Chrome,
 def test_a_sale_is_disputed_by_touch(phone: webdriver.Chrome, address: str, theatre: Theatre) -> None:
     phone.get(f"{address}/partner/sales/{theatre.opened.lost}")
     phone.find_element(By.NAME, "text").send_keys("She came by my story.")
-    phone.find_element(By.CSS_SELECTOR, "#dispute button").click()
+    press(phone, "#dispute button")
     assert "Waiting for an answer" in phone.find_element(By.ID, "dispute").text
