@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
 from tracker.ledger.tables import Click, Code, CodeOwner, Conversion, Link, Partner, Placement
+from tracker.reports._crossing import number
 from tracker.reports._parts import Clicks, brand_currency, clicks, partners_of
 from tracker.reports._returns import read
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
@@ -62,7 +63,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     filtered = scope.channel or scope.partner_id or scope.campaign_id or scope.network
     known = _known(session, scope, found)
     rows = [_row(line, known) for line in found if line[1] is not None or not filtered]
-    return sorted(rows, key=lambda row: (-_number(row["actions"]), str(row["kind"]), str(row["partner"])))
+    return sorted(rows, key=lambda row: (-number(row["actions"]), str(row["kind"]), str(row["partner"])))
 
 
 def _known(session: Session, scope: Scope, found: Sequence[Any]) -> _Known:
@@ -143,7 +144,3 @@ def _spent(session: Session, scope: Scope) -> dict[str, int]:
         if partner_id:
             found[partner_id] = found.get(partner_id, 0) + books.spent([cell]).total
     return found
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
