@@ -10,12 +10,11 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
-import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,8 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import Engine, func, insert, select, text
 
-from bench import postgresql
-from tracker import embedded, pipeline, stream
+from bench import postgresql, valkey
+from tracker import pipeline, stream
 from tracker.clock import Clock
 from tracker.domain.clicks import RawClick, encode
 from tracker.domain.ids import derived_id, new_id
@@ -51,12 +50,14 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=5)
     given = options.parse_args()
     lines = _lines(given.rows)
-    with tempfile.TemporaryDirectory(prefix="trk-bench-") as name, _redis(Path(name)) as redis:
+    with tempfile.TemporaryDirectory(prefix="trk-bench-") as name, valkey.server(Path(name)) as redis_url:
         folder = Path(name)
         folder.chmod(0o755)
+        redis = Redis.from_url(redis_url)
         _measure("sqlite", f"sqlite:///{folder}/tracker.db", redis, lines, given.rounds)
         with postgresql.server(folder) as url:
             _measure("postgresql", url, redis, lines, given.rounds)
+        redis.close()
 
 
 def _lines(count: int) -> list[bytes]:
@@ -82,19 +83,6 @@ def _click(at: datetime, visitor: int, dice: random.Random) -> RawClick:
         has_language=True,
         visitor_hash=derived_id("visitor", str(visitor)),
     )
-
-
-@contextmanager
-def _redis(folder: Path) -> Iterator[Redis]:
-    socket = folder / "redis" / "redis.sock"
-    command = embedded.redis_command(embedded.prepare_redis_folder(socket), socket)
-    with ExitStack() as stack:
-        process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.DEVNULL))
-        stack.callback(process.kill)
-        embedded.wait_for_redis(f"unix://{socket}", process)
-        client = Redis.from_url(f"unix://{socket}")
-        stack.callback(client.close)
-        yield client
 
 
 def _measure(database: str, url: str, redis: Redis, lines: list[bytes], rounds: int) -> None:

@@ -1,34 +1,36 @@
-"""`python -m bench.reports`: how long every report takes over a year of a brand, for the periods that people ask for.
+"""`python -m bench.reports`: how long every page of figures and every report of the API takes over a year of a brand.
 
-The year is made once a run (minutes on PostgreSQL), its days are rolled up, and every report is asked for 30 and 365
-days (others: `--periods`), plain and under each filter that it heeds, one at a time. It prints one table: a line a
-report, and for each period its figures plain and under the worst of its filters, as median / 95th percentile / first
-time in a fresh connection, in milliseconds. `!` marks what is beyond the goals, and the lines below name each of those.
-The load of the machine stands above and below, for times on a busy one say little. With `--live` nothing is rolled up:
-what a report costs that asks all orders themselves.
+The year is made once a run (minutes on PostgreSQL) and its days are rolled up. Then the application is asked, signed
+in as a marketer and as a program, one question at a time: every report's page and answer for 30 and 365 days (others:
+`--periods`), and the answer under each filter that the report heeds; then the other pages that show figures. It prints
+a line an address: the median, the 95th percentile and the first time over a fresh connection, in milliseconds, of the
+question as it stands and of the worst filter. `!` marks what is beyond the goals, and the lines below name each of
+those. The load of the machine stands above and below, for times on a busy one say little. With `--live` nothing is
+rolled up: what a report costs that asks all orders themselves.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from bench import postgresql, year
+from bench import postgresql, valkey, year
+from bench.faces import PAGES, Faces, opened
 from tracker.ledger import schema
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.reports import _rolling as rolling
-from tracker.reports._shape import Scope, filters_of, reports, run
+from tracker.reports._shape import filters_of, reports
 
 PERIODS = (30, 365)  # days
 SIZES = {"postgresql": year.Size(10_000_000, 200_000), "sqlite": year.Size(1_000_000, 20_000)}
@@ -48,28 +50,30 @@ def main() -> None:
     given = options.parse_args()
     for database in ("sqlite", "postgresql") if given.database == "both" else (given.database,):
         with ExitStack() as stack:
-            engine = open_database(given.url or _passing(stack, database), wait=600)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trk-bench-")))
+            folder.chmod(0o755)
+            url = given.url or _passing(stack, folder, database)
             size = SIZES[database]
-            _prepare(engine, year.Size(size.clicks // given.part, size.orders // given.part), roll=not given.live)
-            _measure(database, engine, given.periods, given.rounds, given.only)
-            engine.dispose()
+            _prepare(url, year.Size(size.clicks // given.part, size.orders // given.part), roll=not given.live)
+            redis = stack.enter_context(valkey.server(folder))
+            faces = stack.enter_context(opened(url, redis, folder))
+            _measure(database, faces, given.periods, given.rounds, given.only)
 
 
-def _passing(stack: ExitStack, database: str) -> str:
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trk-bench-")))
-    folder.chmod(0o755)
+def _passing(stack: ExitStack, folder: Path, database: str) -> str:
     return stack.enter_context(postgresql.server(folder)) if database == "postgresql" else f"sqlite:///{folder}/y.db"
 
 
-def _prepare(engine: Engine, size: year.Size, *, roll: bool) -> None:
-    began = time.perf_counter()
+def _prepare(url: str, size: year.Size, *, roll: bool) -> None:
+    engine, began = open_database(url, wait=600), time.perf_counter()
     if year.is_empty(engine):
-        schema.upgrade(engine, demo=False, now=year.NOW)
+        schema.upgrade(engine, demo=True, now=year.NOW)
         year.build(engine, size)
         print(f"{size.clicks:,} clicks and {size.orders:,} orders in {time.perf_counter() - began:.0f} s", flush=True)
     if roll:
         began, days = time.perf_counter(), _roll(sessions(engine))
         print(f"{days} days rolled up in {time.perf_counter() - began:.0f} s", flush=True)
+    engine.dispose()
 
 
 def _roll(factory: sessionmaker[Session]) -> int:
@@ -99,54 +103,64 @@ class _Took:
         return f"{1e3 * self.typical:.0f}/{1e3 * self.late:.0f}/{1e3 * self.cold:.0f}{'!' * self.missed}"
 
 
-def _scopes(name: str, days: int) -> Iterator[tuple[str, Scope]]:
-    """The plain scope first, then one under each filter that the report heeds."""
-    end = year.NOW.date()
-    whole = Scope(year.BRAND, end - timedelta(days=days - 1), end)
-    filtered = {
-        "model": replace(whole, model="linear"),
-        "channel": replace(whole, channel="influence"),
-        "partner": replace(whole, partner_id=year.partner_id(7)),
-        "campaign": replace(whole, campaign_id=year.campaign_id(3)),
-        "network": replace(whole, network=year.NETWORKS[0]),
-    }
-    yield "plain", whole
-    for filter_ in filters_of(reports()[name]):
-        yield filter_, filtered[filter_]
+FILTERS = {
+    "model": "linear",
+    "channel": "influence",
+    "partner": year.partner_id(7),
+    "campaign": year.campaign_id(3),
+    "network": year.NETWORKS[0],
+}
 
 
-def _measure(database: str, engine: Engine, periods: Sequence[int], rounds: int, only: Sequence[str]) -> None:
-    heads = [f"{days} d {which}" for days in periods for which in ("plain", "worst filter")]
+def _measure(database: str, faces: Faces, periods: Sequence[int], rounds: int, only: Sequence[str]) -> None:
+    heads = [f"{days} d {which}" for days in periods for which in ("page", "API", "API, worst filter")]
     print(f"{database}, load {os.getloadavg()[0]:.1f}: median/95th percentile/cold in ms")
     print(_line("report", heads), flush=True)
     missed: list[str] = []
     for name in only or sorted(reports()):
         cells: list[str] = []
         for days in periods:
-            plain, *filtered = [_took(engine, name, asked, scope, rounds) for asked, scope in _scopes(name, days)]
+            asked = _addresses(name, days)
+            page, answer, *filtered = [_took(faces, what, path, rounds) for what, path in asked]
             worst = max(filtered, key=lambda took: took.late, default=None)
-            cells += [str(plain), f"{worst.asked} {worst}" if worst else ""]
-            missed += [f"{name} {days} d {took.asked} {took}" for took in (plain, *filtered) if took.missed]
+            cells += [str(page), str(answer), f"{worst.asked} {worst}" if worst else ""]
+            missed += [f"{name} {days} d {took.asked} {took}" for took in (page, answer, *filtered) if took.missed]
         print(_line(name, cells), flush=True)
+    for path in () if only else PAGES:
+        pages = [_took(faces, path, f"{path}?{_days(days)}", rounds) for days in periods]
+        print(_line(re.sub(r"[0-9a-f]{32}", "…", path), [f"{took}" for took in pages]), flush=True)
+        missed += [f"{took.asked} {took}" for took in pages if took.missed]
     print(f"load {os.getloadavg()[0]:.1f}; {len(missed)} beyond {1e3 * GOAL:.0f} ms, or {1e3 * COLD_GOAL:.0f} ms cold:")
     print("\n".join(missed), flush=True)
+
+
+def _addresses(name: str, days: int) -> Iterator[tuple[str, str]]:
+    """A report's page, its answer, and that under each filter that it heeds."""
+    yield "page", f"/reports/{name}?{_days(days)}"
+    yield "API", f"/api/v1/reports/{name}?{_days(days)}"
+    for filter_ in filters_of(reports()[name]):
+        yield filter_, f"/api/v1/reports/{name}?{_days(days)}&{filter_}={FILTERS[filter_]}"
+
+
+def _days(days: int) -> str:
+    end = year.NOW.date()
+    return f"from={end - timedelta(days=days - 1)}&to={end}"
 
 
 def _line(name: str, cells: Sequence[str]) -> str:
     return f"| {name:<15} | " + " | ".join(f"{cell:<26}" for cell in cells) + " |"
 
 
-def _took(engine: Engine, name: str, asked: str, scope: Scope, rounds: int) -> _Took:
-    engine.dispose()
-    cold = _once(engine, name, scope)
-    warm = sorted(_once(engine, name, scope) for _ in range(rounds))
+def _took(faces: Faces, asked: str, path: str, rounds: int) -> _Took:
+    faces.forget_connections()
+    cold = _once(faces, path)
+    warm = sorted(_once(faces, path) for _ in range(rounds))
     return _Took(asked, median(warm), warm[min(len(warm) - 1, len(warm) * 95 // 100)], cold)
 
 
-def _once(engine: Engine, name: str, scope: Scope) -> float:
+def _once(faces: Faces, path: str) -> float:
     began = time.perf_counter()
-    with sessions(engine)() as session:
-        run(session, name, scope)
+    faces.ask(path)
     return time.perf_counter() - began
 
 

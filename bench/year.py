@@ -125,8 +125,14 @@ def _link_id(number: int) -> str:
 
 
 @cache
-def _placement_id(number: int) -> str:
+def placement_id(number: int) -> str:
+    """The id of a placement, by number."""
     return derived_id("placement", str(number))
+
+
+def order_id(number: int) -> str:
+    """The id of an order, by number."""
+    return derived_id("order", str(number))
 
 
 def channel_of(partner: int) -> str:
@@ -167,7 +173,7 @@ def _catalog(sink: Sink) -> None:
         placement = number % PLACEMENTS
         sink.add(tables.Link, id=_link_id(number), brand_id=BRAND, host=HOST, slug=f"slug{number}",
                  landing_url="https://shop.example/", partner_id=partner_id(_link_partner(number)),
-                 campaign_id=campaign_id(placement % CAMPAIGNS), placement_id=_placement_id(placement),
+                 campaign_id=campaign_id(placement % CAMPAIGNS), placement_id=placement_id(placement),
                  created_at=born)  # fmt: skip
     for number in range(CODES):
         code = derived_id("code", str(number))
@@ -180,7 +186,7 @@ def _catalog(sink: Sink) -> None:
 
 
 def _placement(sink: Sink, dice: random.Random, number: int, born: str) -> None:
-    placement, published = _placement_id(number), NOW - timedelta(days=number % 360 + 3)
+    placement, published = placement_id(number), NOW - timedelta(days=number % 360 + 3)
     sink.add(tables.Placement, id=placement, brand_id=BRAND, partner_id=partner_id(_placement_partner(number)),
              campaign_id=campaign_id(number % CAMPAIGNS), network=NETWORKS[number % 4], format=FORMATS[number % 5],
              published_at=moment_text(published), created_at=born)  # fmt: skip
@@ -277,7 +283,7 @@ class _Stop:
         if self.link is None:
             return campaign_id(self.partner % CAMPAIGNS), None
         placement = self.link % PLACEMENTS
-        return campaign_id(placement % CAMPAIGNS), _placement_id(placement)
+        return campaign_id(placement % CAMPAIGNS), placement_id(placement)
 
 
 def weights(model: str, stops: int, code: bool) -> list[int]:
@@ -312,7 +318,7 @@ class _Orders:
             self._order(number)
 
     def _order(self, number: int) -> None:
-        dice, order = self.dice, derived_id("order", str(number))
+        dice, order = self.dice, order_id(number)
         placed = _START + timedelta(days=DAYS) * (number + 1) / (self.size.orders + 1)
         stops = self._stops(placed)
         total = dice.randrange(1000, 30000)
