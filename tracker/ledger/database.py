@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg.abc import Buffer
@@ -18,12 +18,12 @@ from sqlalchemy import (
     Connection,
     Engine,
     any_,
-    cast,
     create_engine,
     event,
     func,
     select,
 )
+from sqlalchemy import cast as cast_in_sql
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -33,6 +33,13 @@ from tracker.errors import Unavailable
 
 _HASTY = 1.0  # seconds of patience below which somebody waits for the writer
 _ASK_EVERY, _LET_PASS = 0.0005, 0.002
+# Disks seek as fast as they read on today, and what is read often is in memory. PostgreSQL thinks of turning platters,
+# and would read whole tables for the orders of a day.
+_PLANS = "-c random_page_cost=1.1 -c jit=off"
+
+_WRITES, _ASKED = "writes", "asked"  # what a session remembers
+
+Answer = TypeVar("Answer")
 
 
 def open_database(url: str, *, wait: float = 10.0, pool_size: int = 5) -> Engine:
@@ -58,7 +65,7 @@ def open_database(url: str, *, wait: float = 10.0, pool_size: int = 5) -> Engine
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": max(1, round(wait)),
-            "options": f"-c timezone=UTC -c jit=off -c lock_timeout={int(wait * 1000)}",
+            "options": f"-c timezone=UTC {_PLANS} -c lock_timeout={int(wait * 1000)}",
         },
     )
     _prepare_postgresql(engine)
@@ -123,8 +130,12 @@ def _become_the_writer(connection: Connection, wait: float) -> None:
 
 
 def sessions(engine: Engine) -> sessionmaker[Session]:
-    """Sessions whose objects stay readable after the commit."""
-    return sessionmaker(engine, expire_on_commit=False)
+    """Sessions whose objects stay readable after the commit. Who reads sees one moment, from the first question on.
+
+    What writes begins with `writing`, and sees what others have committed meanwhile.
+    """
+    reading = engine.execution_options(isolation_level="REPEATABLE READ") if _is_postgresql(engine) else engine
+    return sessionmaker(reading, expire_on_commit=False)
 
 
 @contextmanager
@@ -136,7 +147,8 @@ def writing(factory: sessionmaker[Session], *, snapshot: bool = False) -> Iterat
     """
     try:
         with factory() as session, session.begin():
-            level = {"isolation_level": "REPEATABLE READ"} if snapshot and is_postgresql(session) else {}
+            session.info[_WRITES] = True
+            level = {"isolation_level": "READ COMMITTED"} if is_postgresql(session) and not snapshot else {}
             session.connection(execution_options={"writes": True, **level})
             yield session
     except (OperationalError, InterfaceError) as error:
@@ -147,9 +159,30 @@ def writing(factory: sessionmaker[Session], *, snapshot: bool = False) -> Iterat
         raise
 
 
+def sees_one_moment(session: Session) -> bool:
+    """Whether nothing that it asks can change until its transaction ends: of a session that reads alone."""
+    return not session.info.get(_WRITES)
+
+
+def once(session: Session, question: Hashable, ask: Callable[[], Answer]) -> Answer:
+    """The answer to `question`, asked the first time only where the session sees one moment. Not to be changed."""
+    if not sees_one_moment(session):
+        return ask()
+    session.connection()  # begins the transaction, if none has
+    moment, answers = session.info.get(_ASKED, (None, {}))
+    if moment is not session.get_transaction():
+        moment, answers = session.info[_ASKED] = session.get_transaction(), {}
+    if question not in answers:
+        answers[question] = ask()
+    return cast("Answer", answers[question])
+
+
 def is_postgresql(connection: Connection | Session) -> bool:
     """Whether the bound database is PostgreSQL; the alternative is SQLite."""
-    bind = connection.get_bind() if isinstance(connection, Session) else connection
+    return _is_postgresql(connection.get_bind() if isinstance(connection, Session) else connection)
+
+
+def _is_postgresql(bind: Connection | Engine) -> bool:
     return bind.dialect.name == "postgresql"
 
 
@@ -165,7 +198,7 @@ def among_bound(
 ) -> ColumnElement[bool]:
     """The same for a statement that is built once: `ids` is a parameter, to be given as `packed` makes it."""
     if postgresql:
-        return column == any_(cast(func.string_to_array(ids, ","), ARRAY(UUID)))
+        return column == any_(cast_in_sql(func.string_to_array(ids, ","), ARRAY(UUID)))
     return column.in_(select(func.json_each(ids).table_valued("value").c.value))
 
 

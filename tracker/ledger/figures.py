@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.ids import new_id
 from tracker.ledger.bulk import insert_rows
-from tracker.ledger.database import among
+from tracker.ledger.database import among, once
 from tracker.ledger.tables import Credit, DayChange, Figure, OrderRow, Placement, RolledDay, Touch
 
 ORDERS, CLICKS = "orders", "clicks"
@@ -29,6 +29,8 @@ CLICKS_VERSION = "3"
 
 Line = tuple[Any, ...]
 """What a figure is of (its keys), then its numbers."""
+
+_Standing = tuple[frozenset[date], frozenset[date], frozenset[date]]
 
 _NO_SYNC = {"synchronize_session": False}
 read = msgspec.json.Decoder(list[list[Any]]).decode
@@ -102,6 +104,13 @@ def forget(session: Session, brand_id: str) -> None:
 
 def kept(session: Session, brand_id: str, kind: str, span: Span, version: str, *, months: bool = True) -> Kept:
     """Which of the days and, if asked, whole months within `span` stand as `version` rolled them up. One query."""
+    asked = (brand_id, kind, span, version)
+    whole, days, stale = once(session, ("kept", *asked), lambda: _standing(session, *asked))
+    return _kept(span, whole if months else frozenset(), days - stale, stale)
+
+
+def _standing(session: Session, brand_id: str, kind: str, span: Span, version: str) -> _Standing:
+    """The first days of the months that were rolled up, the days that were, and those that changed since."""
     rolled = select(RolledDay.starts_on, RolledDay.whole_month, literal(False).label("changed")).where(
         RolledDay.brand_id == brand_id,
         RolledDay.kind == kind,
@@ -115,10 +124,10 @@ def kept(session: Session, brand_id: str, kind: str, span: Span, version: str, *
     whole, days, stale = set[date](), set[date](), set[date]()
     for day, whole_month, is_change in session.execute(union_all(rolled, changes.distinct())):
         (stale if is_change else whole if whole_month else days).add(day)
-    return _kept(span, whole if months else set(), days - stale, stale)
+    return frozenset(whole), frozenset(days), frozenset(stale)
 
 
-def _kept(span: Span, months: set[date], days: set[date], stale: set[date]) -> Kept:
+def _kept(span: Span, months: frozenset[date], days: frozenset[date], stale: frozenset[date]) -> Kept:
     spoilt = {first_of(day) for day in stale}
     whole = {month for month in months - spoilt if last_of(month) <= span.end}
     single = [day for day in span.days() if first_of(day) not in whole]
@@ -139,6 +148,10 @@ def lines(session: Session, brand_id: str, name: str, of: Kept) -> list[Line]:
     """What is kept under `name` for these months and days, as it comes: to be added up."""
     if not of.months and not of.days:
         return []
+    return once(session, ("lines", brand_id, name, of), lambda: _lines(session, brand_id, name, of))
+
+
+def _lines(session: Session, brand_id: str, name: str, of: Kept) -> list[Line]:
     wanted = (
         and_(Figure.whole_month.is_(True), Figure.starts_on.in_(of.months)),
         and_(Figure.whole_month.is_(False), Figure.starts_on.in_(of.days)),

@@ -43,7 +43,7 @@ from tracker.ledger.tables import (
     Placement,
     Touch,
 )
-from tracker.reports import _rolled
+from tracker.reports import _counting, _rolled
 from tracker.reports._orders import of_model
 from tracker.reports._shape import PAYING, Scope, span, zone_of
 
@@ -199,9 +199,15 @@ def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAI
         lines = _credited(session, scope, by, status)
     else:
         kept = (f"credits/{name}", f"{status.value} {scope.model}")
-        live = _narrowed(scope, lambda part: _credited(session, part, by, status))
+        live = _narrowed(scope, lambda part: _of_days(session, part, by, name, status))
         lines = _only(subject, _summed(session, wider, kept, live))
     return {(line[0], line[1]): Credited(*(int(figure) for figure in line[2:])) for line in lines}
+
+
+def _of_days(session: Session, scope: Scope, by: By, name: str, status: Status) -> Iterable[Line]:
+    if _counting.are_few(session, scope):
+        return _counting.credited(session, scope, name, status)
+    return _credited(session, scope, by, status)
 
 
 def _credited(session: Session, scope: Scope, by: By, status: Status) -> Iterable[Line]:
@@ -315,9 +321,15 @@ def journeys(session: Session, scope: Scope, by: By) -> dict[Key, Journeys]:
     if name is None:
         lines = _journeys(session, scope, by)
     else:
-        live = _narrowed(scope, lambda part: _journeys(session, part, by))
+        live = _narrowed(scope, lambda part: _journeys_of_days(session, part, by, name))
         lines = _only(subject, _summed(session, wider, (f"touches/{name}", ""), live))
     return {(line[0], line[1]): Journeys(*(int(figure) for figure in line[2:])) for line in lines}
+
+
+def _journeys_of_days(session: Session, scope: Scope, by: By, name: str) -> Iterable[Line]:
+    if _counting.are_few(session, scope):
+        return _counting.stood(session, scope, name)
+    return _journeys(session, scope, by)
 
 
 def _journeys(session: Session, scope: Scope, by: By) -> Iterable[Line]:

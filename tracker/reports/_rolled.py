@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from tracker import plugins
 from tracker.domain.catalog import Channel
 from tracker.ledger import figures
-from tracker.ledger.database import is_postgresql
+from tracker.ledger.database import sees_one_moment
 from tracker.ledger.figures import Kept, Line, Span
 from tracker.reports._shape import PAYING, Scope
 
@@ -110,7 +110,7 @@ def summed(
 
 def _may_have_moved(session: Session, state: Kept) -> bool:
     """Whether an order could have gone from a kept day to one asked live between two questions."""
-    return bool(state.open) and bool(state.days or state.months) and is_postgresql(session)
+    return bool(state.open) and bool(state.days or state.months) and not sees_one_moment(session)
 
 
 def _stretches(scope: Scope, state: Kept) -> Iterator[Scope]:
