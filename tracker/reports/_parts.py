@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.orders import Status
 from tracker.errors import NotFound
 from tracker.ledger import figures
-from tracker.ledger.database import among
+from tracker.ledger.database import among, once
 from tracker.ledger.figures import Kept, Line, Span
 from tracker.ledger.tables import (
     Brand,
@@ -361,7 +361,11 @@ def clicks(session: Session, scope: Scope, by: By) -> dict[str, Clicks]:
     share one hour a day between two days.
     """
     subjects = _links(session, scope, by)
-    counted = figures.added_up(_clicked_links(session, scope, subjects), 1)
+    counted = once(
+        session,
+        ("clicked links", scope.brand_id, _span(scope)),
+        lambda: figures.added_up(_clicked_links(session, Scope(scope.brand_id, scope.start, scope.end)), 1),
+    )
     lines = ((subjects[link], *numbers) for link, *numbers in counted if link in subjects)
     return {subject: Clicks(*numbers) for subject, *numbers in figures.added_up(lines, 1) if numbers[0]}
 
@@ -385,11 +389,12 @@ def clicks_by_day(session: Session, scope: Scope) -> dict[date, int]:
 def _links(session: Session, scope: Scope, by: By) -> dict[str, Any]:
     """By id, the links whose clicks the scope keeps, with what each counts for."""
     query = select(Link.id, by).join(Partner, Partner.id == Link.partner_id).where(*links_of(scope))
-    return {row[0]: row[1] for row in session.execute(query)}
+    return once(session, ("links", scope, str(by)), lambda: {row[0]: row[1] for row in session.execute(query)})
 
 
-def _clicked_links(session: Session, scope: Scope, links: Collection[str]) -> Iterator[Line]:
+def _clicked_links(session: Session, scope: Scope) -> Iterator[Line]:
     """Gross clicks, human clicks and uniques by link, in parts: of months, of days rolled up, of the other days."""
+    links = _links(session, scope, Link.id)
     state = figures.kept(session, scope.brand_id, figures.CLICKS, _span(scope), figures.CLICKS_VERSION)
     yield from figures.lines(session, scope.brand_id, figures.CLICKS, state)
     hours = _within(session, scope, state)
@@ -446,7 +451,8 @@ def links_of(scope: Scope) -> list[Condition]:
 
 def brand_currency(session: Session, brand_id: str) -> str:
     """The currency in which a report with no order at all speaks. Raises NotFound."""
-    currency = session.execute(select(Brand.currency).where(Brand.id == brand_id)).scalar_one_or_none()
+    query = select(Brand.currency).where(Brand.id == brand_id)
+    currency = once(session, ("currency", brand_id), lambda: session.execute(query).scalar_one_or_none())
     if currency is None:
         raise NotFound("no such brand")
     return currency
@@ -469,4 +475,8 @@ def grouped(*figures: Collection[Key]) -> dict[str, set[str]]:
 def partners_of(session: Session, brand_id: str) -> dict[str, Partner]:
     """The brand's partners by id."""
     query = select(Partner).where(Partner.brand_id == brand_id)
-    return {partner.id: partner for partner in session.execute(query).scalars()}
+    return once(
+        session,
+        ("partners", brand_id),
+        lambda: {partner.id: partner for partner in session.execute(query).scalars()},
+    )

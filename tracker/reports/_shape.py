@@ -27,6 +27,7 @@ from tracker.domain.catalog import Channel
 from tracker.domain.money import decimal_string
 from tracker.domain.spreadsheets import formula_safe
 from tracker.errors import BadInput, NotFound, say
+from tracker.ledger.database import once
 from tracker.ledger.tables import Brand
 
 # The model by which partners are paid, whichever it is for each order.
@@ -220,7 +221,8 @@ def model_from(text: str | None) -> str:
 
 def zone_of(session: Session, brand_id: str) -> ZoneInfo:
     """The time zone whose days the brand's reports count. Raises NotFound."""
-    name = session.execute(select(Brand.time_zone).where(Brand.id == brand_id)).scalar_one_or_none()
+    query = select(Brand.time_zone).where(Brand.id == brand_id)
+    name = once(session, ("time zone", brand_id), lambda: session.execute(query).scalar_one_or_none())
     if name is None:
         raise NotFound("no such brand")
     return ZoneInfo(name)
