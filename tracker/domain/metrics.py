@@ -33,7 +33,7 @@ class Interval:
 
 
 _NORMAL_95 = 1.959963984540054  # the two-sided 95 % quantile of the normal distribution
-_FINEST = 10**9
+_FINEST = 10**12  # nearer than any figure is shown, and wider than what floats lose on the way
 
 
 def wilson_interval(successes: int | None, trials: int | None) -> Interval | None:
@@ -48,7 +48,7 @@ def wilson_interval(successes: int | None, trials: int | None) -> Interval | Non
     middle = rate + square / (2 * trials)
     reach = _NORMAL_95 * sqrt(rate * (1 - rate) / trials + square / (4 * trials**2))
     ends = ((middle - reach) / (1 + square / trials), (middle + reach) / (1 + square / trials))
-    low, high = (Fraction(min(max(end, 0.0), 1.0)).limit_denominator(_FINEST) for end in ends)
+    low, high = (Fraction(round(min(max(end, 0.0), 1.0) * _FINEST), _FINEST) for end in ends)
     return Interval(low, high)
 
 

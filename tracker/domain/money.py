@@ -75,8 +75,9 @@ def decimal_string(amount: int, currency: str) -> str:
 
 def round_half_up(value: Fraction) -> int:
     """The nearest integer, halves away from zero: what a person with a pencil does."""
-    magnitude = (2 * abs(value.numerator) + value.denominator) // (2 * value.denominator)
-    return magnitude if value >= 0 else -magnitude
+    part, whole = value.numerator, value.denominator
+    magnitude = (2 * abs(part) + whole) // (2 * whole)
+    return magnitude if part >= 0 else -magnitude
 
 
 def allot(total: int, weights: Sequence[Fraction]) -> list[int]:

@@ -30,7 +30,7 @@ class Converted:
     @property
     def is_enough(self) -> bool:
         """Whether the sample is large enough to compare."""
-        return self.clicks >= LEAST_CLICKS and self.orders >= LEAST_ORDERS and self.interval is not None
+        return self.clicks >= LEAST_CLICKS and LEAST_ORDERS <= self.orders <= self.clicks
 
     @property
     def rate(self) -> Fraction:
@@ -61,9 +61,10 @@ def verdicts(found: Mapping[Subject, Converted]) -> dict[Subject, Verdict | None
     leader = max(enough, key=lambda subject: enough[subject].rate)
     if not any(one.clicks for subject, one in found.items() if subject != leader):
         return {**said, leader: None}
-    behind = {subject for subject, one in enough.items() if _above(enough[leader], one)}
+    best = enough[leader].interval
+    behind = {subject for subject, one in enough.items() if _above(best, one.interval)}
     others = (one for subject, one in found.items() if subject != leader)
-    won = len(behind) == len(enough) - 1 and _above(enough[leader], _pooled(others))
+    won = len(behind) == len(enough) - 1 and _above(best, _pooled(others).interval)
     return {
         **said,
         **{subject: Verdict.BEHIND if subject in behind else Verdict.LEVEL for subject in enough},
@@ -76,6 +77,5 @@ def _pooled(found: Iterable[Converted]) -> Converted:
     return Converted(sum(orders), sum(clicks))
 
 
-def _above(one: Converted, other: Converted) -> bool:
-    mine, theirs = one.interval, other.interval
+def _above(mine: Interval | None, theirs: Interval | None) -> bool:
     return mine is not None and theirs is not None and mine.low > theirs.high

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.catalog import Format, PartnerKind
@@ -21,7 +21,8 @@ from tracker.domain.rankings import Converted
 from tracker.domain.tiers import TITLES, Tier, place_of, tier_of
 from tracker.ledger import snapshots
 from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Credit, Link, Partner, Placement
-from tracker.reports._parts import Clicks, Credited, Key, brand_currency, clicks, credited, in_order
+from tracker.reports import _rolled
+from tracker.reports._parts import Clicks, Credited, Key, brand_currency, clicks, credited, in_order, links_of
 from tracker.reports._shape import Scope, span, zone_of
 
 OWN = PartnerKind.OWN.value
@@ -44,11 +45,8 @@ TIER_HELP = (
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A placement and its figures. `clicks` is None where it has no link, `claimed` where an agency alone counted.
-
-    `costs` are its own, by currency, and `media` the paid amplification among them.
-    """
+class Counted:
+    """A placement and its public counters; `claimed` where an agency alone counted."""
 
     placement: Placement
     partner: Partner
@@ -56,16 +54,30 @@ class Placed:
     taken_at: datetime | None
     counters: Counters
     claimed: bool
-    clicks: int | None
-    tracked: bool
-    credited: dict[str, Credited]
-    costs: dict[str, int]
-    media: dict[str, int]
+
+    @property
+    def tier(self) -> Tier | None:
+        """The tier of whoever published it, by how many follow them now."""
+        return tier_of(self.partner.followers)
 
     @property
     def standing(self) -> str | None:
         """The tier it is compared in; the brand's own accounts stand by themselves, to be compared with."""
         return OWN if self.partner.kind == OWN else self.tier
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Counted):
+    """A placement and all of its figures. `clicks` is None where it has no link.
+
+    `costs` are its own, by currency, and `media` the paid amplification among them.
+    """
+
+    clicks: int | None
+    tracked: bool
+    credited: dict[str, Credited]
+    costs: dict[str, int]
+    media: dict[str, int]
 
     @property
     def converted(self) -> Converted | None:
@@ -77,11 +89,6 @@ class Placed:
     def competes(self) -> Converted | None:
         """The same, None also for the brand's own account, which is compared with and wins nothing."""
         return None if self.standing == OWN else self.converted
-
-    @property
-    def tier(self) -> Tier | None:
-        """The tier of whoever published it, by how many follow them now."""
-        return tier_of(self.partner.followers)
 
     def sold(self, currency: str) -> Credited | None:
         """What was credited to it in `currency`; None where it has neither a link nor a code."""
@@ -103,11 +110,15 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Placements:
-    """The placements that a scope keeps, and all of the brand's by tier and format. `first` is the brand's currency."""
+    """The placements that a scope keeps, and all of the brand's by tier and format. `first` is the brand's currency.
+
+    `clicked` are the clicks on each of the brand's links, so that no report asks for them twice.
+    """
 
     kept: Sequence[Placed]
     kinds: Mapping[tuple[Tier, str], Kind]
     first: str
+    clicked: Mapping[str, Clicks]
 
     def hollow(self, placed: Placed) -> str | None:
         """Whether it is hollow among all of the brand's placements of its tier and format, in the brand's currency.
@@ -143,40 +154,62 @@ def place_of_standing(standing: str | None) -> int:
     return place_of(Tier(standing))
 
 
-def placements(session: Session, scope: Scope) -> Placements:
+def counted(session: Session, scope: Scope) -> list[Counted]:
     """The placements of a scope: its filters keep placements of a campaign, a partner or a partner's channel.
 
-    Counters are of the last snapshot of the scope's days, clicks and credits of the days, costs up to the last one.
+    Counters are of the last snapshot of the scope's days.
     """
-    everywhere = replace(scope, campaign_id=None, channel=None, partner_id=None, network=None)
-    start, end = span(scope, zone_of(session, scope.brand_id))
-    last = snapshots.latest(session, scope.brand_id, start, end)
-    clicked, linked = clicks(session, everywhere, Link.placement_id), _linked(session, scope.brand_id)
+    return [one for one in _everyone(session, scope) if _is_kept(one, scope)]
+
+
+def placements(session: Session, scope: Scope) -> Placements:
+    """The same placements with clicks and credits of the days, and costs up to the last one."""
+    everywhere, brand_id = _rolled.whole(scope), scope.brand_id
+    clicked, homes = clicks(session, everywhere, Link.id), _homes(session, brand_id)
+    linked, coded = set(homes.values()), _coded(session, brand_id)
+    humans = _humans(clicked, homes)
     sold = _by_placement(credited(session, everywhere, Credit.placement_id))
-    spent, coded = _costs(session, scope), _coded(session, scope.brand_id)
-    boosted = _costs(session, scope, CostKind.AMPLIFICATION)
-    everyone = []
-    for placement, partner, campaign in session.execute(_query(scope, end)):
-        row_id = placement.id
-        known = last.get(row_id)
-        everyone.append(
-            Placed(
-                placement=placement,
-                partner=partner,
-                campaign=campaign,
-                taken_at=known.taken_at if known else None,
-                counters=known.counters if known else Counters(),
-                claimed=known is not None and known.claimed,
-                clicks=clicked.get(row_id, Clicks()).human if row_id in linked else None,
-                tracked=row_id in linked or row_id in coded,
-                credited=sold.get(row_id, {}),
-                costs=spent.get(row_id, {}),
-                media=boosted.get(row_id, {}),
-            )
+    spent, boosted = _costs(session, scope)
+    everyone = [
+        Placed(
+            *(one.placement, one.partner, one.campaign, one.taken_at, one.counters, one.claimed),
+            clicks=humans.get(row_id, 0) if row_id in linked else None,
+            tracked=row_id in linked or row_id in coded,
+            credited=sold.get(row_id, {}),
+            costs=spent.get(row_id, {}),
+            media=boosted.get(row_id, {}),
         )
+        for one in _everyone(session, scope)
+        for row_id in (one.placement.id,)
+    ]
     kept = [placed for placed in everyone if _is_kept(placed, scope)]
-    first = brand_currency(session, scope.brand_id)
-    return Placements(kept, _kinds(everyone, first), first)
+    first = brand_currency(session, brand_id)
+    return Placements(kept, _kinds(everyone, first), first, clicked)
+
+
+def clicks_of_partners(session: Session, scope: Scope, clicked: Mapping[str, Clicks]) -> dict[str, int]:
+    """Clicks by people on the links that the scope keeps, by partner, of those `clicked` of each link."""
+    query = select(Link.id, Link.partner_id).join(Partner, Partner.id == Link.partner_id).where(*links_of(scope))
+    return _humans(clicked, dict(session.execute(query).all()))
+
+
+def _humans(clicked: Mapping[str, Clicks], subjects: Mapping[str, str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for link, each in clicked.items():
+        if link in subjects:
+            found[subjects[link]] = found.get(subjects[link], 0) + each.human
+    return found
+
+
+def _everyone(session: Session, scope: Scope) -> list[Counted]:
+    start, end = span(scope, zone_of(session, scope.brand_id))
+    last, nothing = snapshots.latest(session, scope.brand_id, start, end), Counters()
+    return [
+        Counted(placement, partner, campaign, known.taken_at, known.counters, known.claimed)
+        if (known := last.get(placement.id))
+        else Counted(placement, partner, campaign, None, nothing, claimed=False)
+        for placement, partner, campaign in session.execute(_query(scope, end))
+    ]
 
 
 def known_pairs(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[int | None, int | None]:
@@ -185,7 +218,7 @@ def known_pairs(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[int | N
     return (sum(part for part, _ in known), sum(whole for _, whole in known)) if known else (None, None)
 
 
-def _is_kept(placed: Placed, scope: Scope) -> bool:
+def _is_kept(placed: Counted, scope: Scope) -> bool:
     return (
         scope.campaign_id in (None, placed.placement.campaign_id)
         and scope.partner_id in (None, placed.partner.id)
@@ -208,9 +241,10 @@ def _published_before(end: datetime) -> Any:
     return or_(Placement.published_at.is_(None), Placement.published_at < end)
 
 
-def _linked(session: Session, brand_id: str) -> set[str]:
-    query = select(Link.placement_id).where(Link.brand_id == brand_id, Link.placement_id.is_not(None)).distinct()
-    return {found for found in session.execute(query).scalars() if found}
+def _homes(session: Session, brand_id: str) -> dict[str, str]:
+    """By link, the placement in which it stands."""
+    query = select(Link.id, Link.placement_id).where(Link.brand_id == brand_id, Link.placement_id.is_not(None))
+    return {link: placement for link, placement in session.execute(query) if placement}
 
 
 def _coded(session: Session, brand_id: str) -> set[str]:
@@ -223,22 +257,25 @@ def _coded(session: Session, brand_id: str) -> set[str]:
     return {found for found in session.execute(query).scalars() if found}
 
 
-def _costs(session: Session, scope: Scope, *kinds: CostKind) -> dict[str, dict[str, int]]:
-    """What each placement cost itself up to the last day, by currency; withdrawn costs are left out.
+_Amounts = dict[str, dict[str, int]]  # by placement and currency
 
-    Costs of these kinds alone, if any is named.
-    """
+
+def _costs(session: Session, scope: Scope) -> tuple[_Amounts, _Amounts]:
+    """What each placement cost itself up to the last day, and what of it was amplification; without withdrawn costs."""
+    amplified = case((Cost.kind == CostKind.AMPLIFICATION, Cost.amount))
     query = (
-        select(Cost.placement_id, Cost.currency, func.sum(Cost.amount))
+        select(Cost.placement_id, Cost.currency, func.sum(Cost.amount), func.sum(amplified))
         .where(Cost.brand_id == scope.brand_id, Cost.placement_id.is_not(None))
         .where(Cost.withdrawn_at.is_(None), Cost.spent_on <= scope.end)
-        .where(*([Cost.kind.in_(kinds)] if kinds else []))
         .group_by(Cost.placement_id, Cost.currency)
     )
-    found: dict[str, dict[str, int]] = defaultdict(dict)
-    for placement_id, currency, amount in session.execute(query):
-        found[placement_id or ""][currency] = int(amount)
-    return found
+    spent: _Amounts = defaultdict(dict)
+    media: _Amounts = defaultdict(dict)
+    for placement_id, currency, amount, boosted in session.execute(query):
+        spent[placement_id or ""][currency] = int(amount)
+        if boosted is not None:
+            media[placement_id or ""][currency] = int(boosted)
+    return spent, media
 
 
 def _by_placement(figures: dict[Key, Credited]) -> dict[str, dict[str, Credited]]:

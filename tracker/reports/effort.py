@@ -13,7 +13,7 @@ from tracker.domain.costs import Kind as CostKind
 from tracker.domain.engagement import known_sum
 from tracker.ledger.tables import Cost, Credit, Partner, Placement
 from tracker.reports import _placements
-from tracker.reports._parts import Credited, credited
+from tracker.reports._parts import Credited, credited, is_filtered
 from tracker.reports._performance import CURRENCY
 from tracker.reports._placements import FORMATS, Placed, Placements, known_pairs
 from tracker.reports._shape import Column, Kind, Row, Scope
@@ -57,7 +57,8 @@ def rows(session: Session, scope: Scope) -> list[Row]:
         for one, members in by_format.items()
         if members
     ]
-    outside = [spent for placement, spent in minutes.items() if placement not in _ids(found.kept)]
+    inside = _ids(found.kept)
+    outside = [spent for placement, spent in minutes.items() if placement not in inside]
     rest = _elsewhere(session, scope, found)
     whole = _earned(found.kept, found.first) + rest
     total = _figures(TOTAL, found.kept, known_sum(minutes.values()), whole, found.first)
@@ -67,10 +68,12 @@ def rows(session: Session, scope: Scope) -> list[Row]:
 
 def _elsewhere(session: Session, scope: Scope, found: Placements) -> int:
     """What is credited in the scope, and to none of its placements."""
-    key, kept = (scope.brand_id, found.first), _ids(found.kept)
+    key, inside = (scope.brand_id, found.first), _ids(found.kept)
     everything = credited(session, scope, Credit.brand_id).get(key, Credited()).revenue
+    if not is_filtered(scope):
+        return everything - _earned(found.kept, found.first)
     by_placement = credited(session, scope, Credit.placement_id).items()
-    return everything - sum(one.revenue for (of, money), one in by_placement if of in kept and money == found.first)
+    return everything - sum(one.revenue for (of, money), one in by_placement if of in inside and money == found.first)
 
 
 def _minutes(session: Session, scope: Scope) -> dict[str | None, int]:

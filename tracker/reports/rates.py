@@ -18,10 +18,9 @@ from tracker.domain.engagement import known_sum
 from tracker.domain.tiers import TITLES, Tier, place_of, tier_of
 from tracker.ledger import costs
 from tracker.ledger.tables import Cost, Partner
-from tracker.reports import _placements
 from tracker.reports._parts import brand_currency, partners_of
 from tracker.reports._performance import CURRENCY
-from tracker.reports._placements import Placed
+from tracker.reports._placements import Counted, counted
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 LEAST_PEERS = 3  # partners of a tier: the median of fewer is somebody's fee
@@ -62,7 +61,7 @@ class Rate:
 
     partner: Partner
     fee: int
-    placed: Sequence[Placed]
+    placed: Sequence[Counted]
 
     @property
     def tier(self) -> Tier | None:
@@ -105,8 +104,8 @@ def _rates(session: Session, scope: Scope, currency: str) -> list[Rate]:
             fees[cost.partner_id] += cost.amount
     paid = _paid(session, scope)
     wide = replace(scope, partner_id=None, channel=None, network=None)
-    placed: dict[str, list[Placed]] = {}
-    for one in _placements.placements(session, wide).kept:
+    placed: dict[str, list[Counted]] = {}
+    for one in counted(session, wide):
         if one.taken_at is not None or one.placement.id in paid:
             placed.setdefault(one.partner.id, []).append(one)
     partners = partners_of(session, scope.brand_id)

@@ -12,10 +12,10 @@ from tracker.domain.engagement import known_sum
 from tracker.domain.rankings import Converted
 from tracker.domain.tiers import TITLES, tier_of
 from tracker.ledger.tables import Credit, Link, Partner
-from tracker.reports import _placements, _ranked, _returns
+from tracker.reports import _ranked, _returns
 from tracker.reports._parts import Clicks, Credited, Key, clicks, credited
 from tracker.reports._performance import CURRENCY
-from tracker.reports._placements import OWN, TIER_HELP, Placed, known_pairs, place_of_standing
+from tracker.reports._placements import OWN, TIER_HELP, Counted, counted, known_pairs, place_of_standing
 from tracker.reports._ranked import CVR, STANDING, rate_cells, standings
 from tracker.reports._returns import Books
 from tracker.reports._shape import Column, Kind, Row, Scope
@@ -57,16 +57,16 @@ class Group:
     """The partners of a tier, and what they published."""
 
     partners: list[Partner] = field(default_factory=list)
-    placed: list[Placed] = field(default_factory=list)
+    placed: list[Counted] = field(default_factory=list)
 
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a tier, the smallest first, the brand's own accounts after the largest, the unknown one last."""
-    books, found = _returns.read(session, scope), _placements.placements(session, scope)
+    books, placed = _returns.read(session, scope), counted(session, scope)
     clicked = clicks(session, scope, Link.partner_id)
     sold = credited(session, scope, Credit.partner_id)
     active = {*clicked, *(partner for partner, _ in sold)}
-    groups = _groups(books, found.kept, scope, active)
+    groups = _groups(books, placed, scope, active)
     converted = {name: _converted(group, clicked, sold) for name, group in groups.items()}
     ranks = standings({name: one for name, one in converted.items() if name != OWN})
     return [
@@ -75,8 +75,8 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     ]
 
 
-def _groups(books: Books, kept: Sequence[Placed], scope: Scope, active: set[str]) -> dict[str, Group]:
-    placed: dict[str, list[Placed]] = {}
+def _groups(books: Books, kept: Sequence[Counted], scope: Scope, active: set[str]) -> dict[str, Group]:
+    placed: dict[str, list[Counted]] = {}
     for one in kept:
         placed.setdefault(one.partner.id, []).append(one)
     groups: dict[str, Group] = {}
