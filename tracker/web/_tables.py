@@ -6,17 +6,24 @@ the same is already said by the amounts, and so is the unit of a goal. JSON and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tracker.domain.catalog import Channel
 from tracker.reports._compare import BEFORE
 from tracker.reports._shape import Column, Kind, Row
+from tracker.web import filters
 
 _ESTIMATE, _CHANGE = "lift", "_change"
 _WIDE = 14
 _NAMES = ("what", "campaign", "partner", "channel", "network", "format")
 _FIRST = ("spent", "cost", "revenue", "ratio", "standing", "profit", "roi", "orders", "clicks", "views", "likes")
 """Of a table that is too wide for a screen: what a row is about, and what is looked for first."""
+TOTALS = ("total", "∑")
+LEADING = ("number", "partner", "influencer", "affiliate", "campaign", "code")  # whose cells may lead to another page
+_DRAWN = ("status", "path", "link", *LEADING)  # whose cells hold more than text
+_SAID = ("verdict", "text")  # sentences
+_CHANNELS = frozenset(Channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +37,63 @@ class Place:
     before: Column | None = None
 
     @property
+    def is_alone(self) -> bool:
+        """Whether its cells hold one figure each."""
+        return not (self.change or self.low or self.before)
+
+    @property
+    def style(self) -> str:
+        """The classes of its cells."""
+        return f"{self.column.kind} told" if self.column.key in _SAID else str(self.column.kind)
+
+    @property
     def is_estimated(self) -> bool:
         """Whether it holds estimates. A rate that was tracked has an interval too, and is none."""
         return self.low is not None and self.column.key.endswith(_ESTIMATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in a row under a place: `text`, in the place's own way where it is not `plain`."""
+
+    place: Place
+    style: str
+    text: str
+    plain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row as a page shows it: what it is about, then its figures. None is left empty."""
+
+    row: Row
+    total: bool
+    head: Cell
+    cells: Sequence[Cell | None]
+
+
+def lines_of(places: Sequence[Place], rows: Sequence[Row]) -> Iterator[Line]:
+    """The rows under these places, as text. A page may have thousands of cells: most are told here, and only shown."""
+    tell = filters.teller()
+    looks = [(place, place.column, place.style, place.is_alone, place.is_estimated) for place in places]
+
+    def cell(row: Row, look: tuple[Place, Column, str, bool, bool]) -> Cell:
+        place, column, style, alone, estimated = look
+        value = row[column.key]
+        marked = f"{style} estimated" if estimated and value is not None else style
+        return Cell(place, marked, tell(row, column), alone and _is_plain(value, column))
+
+    first, *others = looks
+    for row in rows:
+        total = row[first[1].key] in TOTALS
+        cells = [None if total and row[look[1].key] is None else cell(row, look) for look in others]
+        yield Line(row, total, cell(row, first), cells)
+
+
+def _is_plain(value: object, column: Column) -> bool:
+    if column.kind in (Kind.TEXT, Kind.WORD):
+        return column.key not in _DRAWN and value not in _CHANNELS and value != "∑"
+    return column.key not in _DRAWN
 
 
 def laid_out(columns: Sequence[Column], rows: Sequence[Row]) -> list[Place]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -137,10 +138,7 @@ def growth(row: Row, column: Column, before: Column) -> str:
     if column.kind is Kind.PERCENT:
         tenths = numbers.format_decimal(round(float(now - was) * 100, 1), "+#,##0.0;-#,##0.0", locale=get_locale())
         return str(gettext("%(points)s points", points=tenths))
-    if was == 0:
-        return ""
-    pattern = get_locale().percent_formats[None].pattern.replace("#,##0", "#,##0")
-    return numbers.format_percent(float((now - was) / abs(was)), f"+{pattern};-{pattern}", locale=get_locale())
+    return _figures.change((now - was) / abs(was), get_locale()) if was else ""
 
 
 def earlier(column: Column) -> Column:
@@ -175,7 +173,17 @@ def size(count: int | None) -> str:
 
 def cell(row: Row, column: Column) -> str:
     """The cell of `row` under `column` as text; a decimal of a goal in its unit."""
-    if column.key in _OF_GOALS and "unit" in row:
-        unit, currency = cast("str", row["unit"]), cast("str", row.get("currency") or "")
-        return _behind.told(cast("str | None", row[column.key]), unit, currency, get_locale())
-    return reader().cell(row, column, zone())
+    return teller()(row, column)
+
+
+def teller() -> Callable[[Row, Column], str]:
+    """`cell` for many of them: who reads, and where, is asked once."""
+    whose, there = reader(), zone()
+
+    def tell(row: Row, column: Column) -> str:
+        if column.key in _OF_GOALS and "unit" in row:
+            unit, currency = cast("str", row["unit"]), cast("str", row.get("currency") or "")
+            return _behind.told(cast("str | None", row[column.key]), unit, currency, whose.locale)
+        return whose.cell(row, column, there)
+
+    return tell

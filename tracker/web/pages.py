@@ -184,6 +184,7 @@ def _everywhere(wiring: Wiring) -> Any:
             "statuses": list(Status),
             "Kind": Kind,
             "laid_out": _tables.laid_out,
+            "lines_of": _tables.lines_of,
             "is_estimated": _tables.is_estimated,
             "view": g.get("view"),
         }
