@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from operator import add
 from typing import Any
 
 import msgspec
@@ -144,30 +143,38 @@ def last_of(day: date) -> date:
     return first_of(first_of(day) + timedelta(days=31)) - timedelta(days=1)
 
 
-def lines(session: Session, brand_id: str, name: str, of: Kept) -> list[Line]:
+def lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Sequence[Any]]:
     """What is kept under `name` for these months and days, as it comes: to be added up."""
     if not of.months and not of.days:
         return []
     return once(session, ("lines", brand_id, name, of), lambda: _lines(session, brand_id, name, of))
 
 
-def _lines(session: Session, brand_id: str, name: str, of: Kept) -> list[Line]:
+def _lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Sequence[Any]]:
     wanted = (
         and_(Figure.whole_month.is_(True), Figure.starts_on.in_(of.months)),
         and_(Figure.whole_month.is_(False), Figure.starts_on.in_(of.days)),
     )
     query = select(Figure.rows).where(Figure.brand_id == brand_id, Figure.name == name, or_(*wanted))
-    return [tuple(line) for text in session.execute(query).scalars() for line in read(text)]
+    return [line for text in session.execute(query).scalars() for line in read(text)]
 
 
 def added_up(found: Iterable[Sequence[Any]], keys: int) -> list[Line]:
-    """Lines of the same `keys` as one, their numbers added."""
-    sums: dict[Line, list[int]] = {}
+    """Lines of the same `keys` as one, their numbers added: a column at a time, for a year has thousands of lines."""
+    alike: dict[Line, list[Sequence[Any]]] = {}
     for line in found:
-        key, numbers = tuple(line[:keys]), [int(number or 0) for number in line[keys:]]
-        so_far = sums.get(key)
-        sums[key] = numbers if so_far is None else list(map(add, so_far, numbers))
-    return [(*key, *numbers) for key, numbers in sums.items()]
+        key = tuple(line[:keys])
+        lines_of_key = alike.get(key)
+        if lines_of_key is None:
+            alike[key] = [line]
+        else:
+            lines_of_key.append(line)
+    return [(*key, *_column_sums(of_key, keys)) for key, of_key in alike.items()]
+
+
+def _column_sums(found: Sequence[Sequence[Any]], keys: int) -> list[int]:
+    columns = list(zip(*found, strict=True))[keys:]
+    return [int(sum(filter(None, column))) for column in columns]
 
 
 # --- who rolls up -----------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def said(session: Session, scope: Scope) -> list[Line]:
     """Link, family of the referrer, whether in the browser of an app, whether without consent, and how many clicks."""
     zone = zone_of(session, scope.brand_id)
     state = figures.kept(session, scope.brand_id, CLICKS, Span(scope.start, scope.end), CLICKS_VERSION)
-    found = figures.lines(session, scope.brand_id, SAYS, state)
+    found = list(figures.lines(session, scope.brand_id, SAYS, state))
     for days in _rolled.stretches(state.open):
         found += live(session, scope.brand_id, days, zone)
     return figures.added_up(found, _KEYS)

@@ -392,7 +392,7 @@ def _links(session: Session, scope: Scope, by: By) -> dict[str, Any]:
     return once(session, ("links", scope, str(by)), lambda: {row[0]: row[1] for row in session.execute(query)})
 
 
-def _clicked_links(session: Session, scope: Scope) -> Iterator[Line]:
+def _clicked_links(session: Session, scope: Scope) -> Iterator[Sequence[Any]]:
     """Gross clicks, human clicks and uniques by link, in parts: of months, of days rolled up, of the other days."""
     links = _links(session, scope, Link.id)
     state = figures.kept(session, scope.brand_id, figures.CLICKS, _span(scope), figures.CLICKS_VERSION)
