@@ -156,7 +156,8 @@ def _lines(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date, 
     for day in filter(None, session.execute(_days_with_orders(brand_id, days)).scalars()):
         for figure in _rolled.registered():
             for scope in _rolled.scopes(figure, brand_id, day):
-                yield day, figure.named(scope) or "", [tuple(line) for line in figure.live(session, scope)]
+                lines = figures.added_up(figure.live(session, scope), figure.keys)
+                yield day, figure.named(scope) or "", lines
 
 
 def _days_with_orders(brand_id: str, days: Span) -> Select[date | None]:
