@@ -15,8 +15,10 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
+from tracker.ledger.figures import Line
 from tracker.ledger.inbox import State
 from tracker.ledger.tables import InboxRow, OrderRow, Shop, ShopCount
+from tracker.reports import _rolled
 from tracker.reports._shape import Scope
 
 ENOUGH = Fraction(98, 100)
@@ -103,13 +105,19 @@ def recent(session: Session, brand_id: str, today: date) -> dict[str, tuple[int,
 
 
 def _received(session: Session, scope: Scope) -> dict[tuple[str, date], int]:
+    lines = _rolled.asked(session, _rolled.whole(scope), _arrived)
+    return {(shop_id, date.fromisoformat(day)): count for shop_id, day, count in lines}
+
+
+@_rolled.additive("arrived", 2, by_channel=False)
+def _arrived(session: Session, scope: Scope) -> Iterable[Line]:
     query = (
         select(OrderRow.shop_id, OrderRow.placed_day, func.count())
         .where(OrderRow.brand_id == scope.brand_id, OrderRow.status.is_not(None), OrderRow.test.is_(False))
         .where(OrderRow.placed_day >= scope.start, OrderRow.placed_day <= scope.end)
         .group_by(OrderRow.shop_id, OrderRow.placed_day)
     )
-    return {(row[0], row[1]): int(row[2]) for row in session.execute(query) if row[1] is not None}
+    return [(shop_id, day.isoformat(), int(count)) for shop_id, day, count in session.execute(query) if day is not None]
 
 
 def _told(session: Session, scope: Scope) -> dict[tuple[str, date], int]:

@@ -60,6 +60,8 @@ class _Known:
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a kind of action and partner, the most frequent first; those of nobody known have no partner."""
     found = session.execute(_query(session, scope)).all()
+    if not found:
+        return []
     filtered = scope.channel or scope.partner_id or scope.campaign_id or scope.network
     known = _known(session, scope, found)
     rows = [_row(line, known) for line in found if line[1] is not None or not filtered]
@@ -137,10 +139,8 @@ def _spent(session: Session, scope: Scope) -> dict[str, int]:
     """What was spent on each partner, in minor units of the brand's currency; unknown for one network alone."""
     if scope.network:
         return {}
-    books = read(session, scope)
     found: dict[str, int] = {}
-    for cell in books.cells:
-        partner_id = cell[1]
+    for (_, partner_id), spent in read(session, scope).cells.items():
         if partner_id:
-            found[partner_id] = found.get(partner_id, 0) + books.spent([cell]).total
+            found[partner_id] = found.get(partner_id, 0) + spent.total
     return found

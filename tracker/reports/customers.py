@@ -58,6 +58,7 @@ COLUMNS = (
 )
 
 Seat = tuple[str, str | None, str | None]  # what, channel, partner
+_TOTAL_SEAT: Seat = (TOTAL, None, None)
 
 
 @dataclass(slots=True)
@@ -87,9 +88,9 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     if not found:
         return []
     books = _returns.read(session, scope)
-    currencies = in_order((currency for _, currency in found), books.brand.currency)
+    currencies, spending = in_order((currency for _, currency in found), books.brand.currency), _spending(books)
     return [
-        _row(books, seat, currency, found[seat, currency])
+        _row(books, seat, currency, found[seat, currency], spending if currency == books.brand.currency else {})
         for currency in currencies
         for seat in _in_order([seat for seat, other in found if other == currency], found, currency)
     ]
@@ -148,10 +149,10 @@ def _in_order(seats: Sequence[Seat], found: Mapping[tuple[Seat, str], Bought], c
     return sorted(seats, key=rank)
 
 
-def _row(books: Books, seat: Seat, currency: str, bought: Bought) -> Row:
+def _row(books: Books, seat: Seat, currency: str, bought: Bought, spending: Mapping[Seat, int]) -> Row:
     what, channel, partner_id = seat
     partner = books.partners.get(partner_id or "")
-    spent = _spent(books, seat) if currency == books.brand.currency else None
+    spent = _spent(spending, seat)
     new, returning = bought.orders[True], bought.orders[False]
     return {
         "what": what,
@@ -173,15 +174,27 @@ def _row(books: Books, seat: Seat, currency: str, bought: Bought) -> Row:
     }
 
 
-def _spent(books: Books, seat: Seat) -> int | None:
+def _spending(books: Books) -> dict[Seat, int]:
+    """What was spent in all, on each partner and on the partners of each channel, whoever opened or closed."""
+    found: dict[Seat, int] = {}
+    for (_, partner_id), spent in books.cells.items():
+        partner = books.partners.get(partner_id or "")
+        for seat in _seats_of(partner_id, partner.channel if partner else None):
+            found[seat] = found.get(seat, 0) + spent.total
+    return found
+
+
+def _seats_of(partner_id: str | None, channel: str | None) -> Iterable[Seat]:
+    yield _TOTAL_SEAT
+    if channel is not None:
+        yield "", channel, None
+    if partner_id is not None:
+        yield "", None, partner_id
+
+
+def _spent(spending: Mapping[Seat, int], seat: Seat) -> int | None:
     """What was spent on a row's partner, or on the partners of its channel, or in all; None where nothing was."""
     what, channel, partner_id = seat
-
-    def is_theirs(partner: str | None) -> bool:
-        if what == TOTAL:
-            return True
-        if partner_id is not None:
-            return partner == partner_id
-        return partner in books.partners and books.partners[partner or ""].channel == channel
-
-    return books.spent(cell for cell in books.cells if is_theirs(cell[1])).total or None
+    if what == TOTAL:
+        return spending.get(_TOTAL_SEAT) or None
+    return spending.get(("", None, partner_id) if partner_id is not None else ("", channel, None)) or None
