@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select, union
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.commissions import Kind, Offer, Row, Sale, Share, State, hold_ends, pick
@@ -19,6 +20,7 @@ from tracker.ledger import figures, terms
 from tracker.ledger.bulk import insert_ignore, insert_rows
 from tracker.ledger.database import among
 from tracker.ledger.tables import (
+    Brand,
     Commission,
     CommissionsDue,
     CommissionStep,
@@ -100,13 +102,45 @@ def write(
     rows = [_commission(case, row, causes[case.order_id], now) for case, rows in reckoned for row in rows]
     insert_rows(session, Commission, rows)
     figures.orders_changed(session, {row["order_id"] for row in (*rows, *freezing)})
+    moved(session, {row["brand_id"] for row in rows}, now)
     insert_rows(session, CommissionStep, [_approved(row["id"], now) for row in rows if row["approves_at"] <= now])
     return len(rows)
 
 
 def approve(session: Session, commission_ids: Iterable[str], now: datetime) -> int:
     """Note that the holds of these commissions are over, once each; of how many it was new."""
-    return insert_ignore(session, CommissionStep, [_approved(commission_id, now) for commission_id in commission_ids])
+    approving = list(commission_ids)
+    of_brands = select(Commission.brand_id).where(among(session, Commission.id, approving)).distinct()
+    moved(session, session.execute(of_brands).scalars(), now)
+    return insert_ignore(session, CommissionStep, [_approved(commission_id, now) for commission_id in approving])
+
+
+def moved(session: Session, brand_ids: Iterable[str], now: datetime) -> None:
+    """Something of commissions of these brands was recorded, approved or paid now: the day's figures are others."""
+    _days_changed(session, [(brand_id, now) for brand_id in brand_ids])
+
+
+def touched_anew(session: Session, order_ids: Collection[str]) -> None:
+    """Partners stand otherwise in these orders' journeys: so do the days on which something was owed for them."""
+    if not order_ids:
+        return
+    concerned = among(session, Commission.order_id, order_ids)
+    stepped = select(Commission.brand_id, CommissionStep.at).join(
+        Commission, Commission.id == CommissionStep.commission_id
+    )
+    moments = union(select(Commission.brand_id, Commission.at).where(concerned), stepped.where(concerned))
+    _days_changed(session, [(row[0], row[1]) for row in session.execute(moments)])
+
+
+def _days_changed(session: Session, moments: Collection[tuple[str, datetime]]) -> None:
+    """The days of the brands in which these moments lie have other figures."""
+    if not moments:
+        return
+    brands = {brand_id for brand_id, _ in moments}
+    found = session.execute(select(Brand.id, Brand.time_zone).where(among(session, Brand.id, brands)))
+    zones = {row.id: ZoneInfo(row.time_zone) for row in found}
+    days = {(brand_id, at.astimezone(zones[brand_id]).date()) for brand_id, at in moments}
+    figures.changed(session, figures.ORDERS, days)
 
 
 def past_hold(session: Session, now: datetime, limit: int) -> list[str]:

@@ -21,7 +21,7 @@ from tracker.domain.credits import RECEIPT_FORMAT, ModelCredits
 from tracker.domain.ids import derived_id
 from tracker.domain.journeys import Journey
 from tracker.domain.receipts import changes, owed_by
-from tracker.ledger import commissions_due, figures
+from tracker.ledger import commissions, commissions_due, figures
 from tracker.ledger.bulk import insert_rows
 from tracker.ledger.database import among, among_bound, is_postgresql, packed
 from tracker.ledger.journeys import Case
@@ -254,6 +254,7 @@ def _settle(session: Session, found: Differences) -> None:
     insert_rows(session, Credit, found.credits)
     _check(session, [row["id"] for row in found.sets])
     figures.orders_changed(session, found.orders)
+    commissions.touched_anew(session, {*found.wiped, *found.touched_anew, *(row["order_id"] for row in found.touches)})
 
 
 def _delete(session: Session, column: InstrumentedAttribute[str], ids: Sequence[str]) -> None:

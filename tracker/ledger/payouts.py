@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.commissions import State
 from tracker.domain.ids import new_id
+from tracker.ledger import commissions
 from tracker.ledger.bulk import insert_rows
 from tracker.ledger.commissions import payable
 from tracker.ledger.database import among
@@ -75,6 +76,7 @@ def make(session: Session, brand_id: str, partner_id: str, what: Open, *, refere
         for commission_id in what.commission_ids
     ]
     insert_rows(session, CommissionStep, steps)
+    commissions.moved(session, [brand_id], now)
     return payout
 
 

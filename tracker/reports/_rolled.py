@@ -35,7 +35,8 @@ class Figure:
     """`keys` says how many of a line's cells name what it is of; the others are numbers that may be added up.
 
     `by_model` says that it depends on the model: then it is kept for the one that pays. It is kept for all orders, and
-    `by_channel` for each channel; under other filters it is asked live.
+    `by_channel` for each channel; under other filters it is asked live. One that is not of orders is asked of days
+    without orders too: `always`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Figure:
     live: Live
     by_model: bool = False
     by_channel: bool = True
+    always: bool = False
 
     def named(self, scope: Scope) -> str | None:
         """The name under which it is kept for the filters of `scope`; None where it is not."""
@@ -56,11 +58,13 @@ class Figure:
 _figures: dict[str, Figure] = {}
 
 
-def additive(name: str, keys: int, *, by_model: bool = False, by_channel: bool = True) -> Callable[[Live], Figure]:
+def additive(
+    name: str, keys: int, *, by_model: bool = False, by_channel: bool = True, always: bool = False
+) -> Callable[[Live], Figure]:
     """Make a figure of the function that asks for it, and have its days kept."""
 
     def made(live: Live) -> Figure:
-        figure = Figure(name, keys, live, by_model, by_channel)
+        figure = Figure(name, keys, live, by_model, by_channel, always)
         _figures[name] = figure
         return figure
 

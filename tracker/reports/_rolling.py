@@ -153,8 +153,9 @@ def open_of(session: Session, brand_id: str, kind: str, whole: Span, version: st
 def _lines(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date, str, list[Line]]]:
     yield from _rolled_parts.credits(session, brand_id, days)
     yield from _rolled_parts.touches(session, brand_id, days)
-    for day in filter(None, session.execute(_days_with_orders(brand_id, days)).scalars()):
-        for figure in _rolled.registered():
+    with_orders = set(session.execute(_days_with_orders(brand_id, days)).scalars())
+    for day in days.days():
+        for figure in (one for one in _rolled.registered() if one.always or day in with_orders):
             for scope in _rolled.scopes(figure, brand_id, day):
                 lines = figures.added_up(figure.live(session, scope), figure.keys)
                 yield day, figure.named(scope) or "", lines

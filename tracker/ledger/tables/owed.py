@@ -59,7 +59,10 @@ class CommissionStep(Base):
     """A commission was approved or paid. Steps are only added; the last one is where it stands, none is pending."""
 
     __tablename__ = "commission_steps"
-    __table_args__ = (Index("ix_commission_steps_payout_id", "payout_id"),)
+    __table_args__ = (
+        Index("ix_commission_steps_payout_id", "payout_id"),
+        Index("ix_commission_steps_at", "at"),
+    )
 
     commission_id: Mapped[str] = mapped_column(Id, ForeignKey("commissions.id"), primary_key=True)
     state: Mapped[str] = mapped_column(String(10), primary_key=True)
