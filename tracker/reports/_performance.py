@@ -48,6 +48,9 @@ COLUMNS = (
 )
 
 
+_UNCREDITED, _NOWHERE, _UNCLICKED = Credited(), Journeys(), Clicks()
+
+
 @dataclass(frozen=True, slots=True)
 class Performance:
     """The figures of every subject of one kind. `first` is the brand's own currency, `currencies` those of each."""
@@ -75,8 +78,8 @@ class Performance:
 
     def row(self, subject: str, currency: str, *, first: bool) -> Row:
         """The figures of `subject` in `currency`; those that have none only on the `first` row."""
-        credited = self.credited.get((subject, currency), Credited())
-        journeys = self.journeys.get((subject, currency), Journeys())
+        credited = self.credited.get((subject, currency), _UNCREDITED)
+        journeys = self.journeys.get((subject, currency), _NOWHERE)
         row: Row = {
             "currency": currency,
             "revenue": credited.revenue,
@@ -85,16 +88,16 @@ class Performance:
             "opened": journeys.opened,
             "assisted": journeys.assisted,
             "aov": metrics.whole_units(metrics.average_order_value(credited.value, credited.orders)),
-            "pending": self.pending.get((subject, currency), Credited()).revenue,
+            "pending": self.pending.get((subject, currency), _UNCREDITED).revenue,
         }
         return row | self._click_cells(subject, credited.link_revenue, first=first)
 
     def converted(self, subject: str) -> Converted:
         """Its orders through links and the clicks on them."""
-        return Converted(self.link_orders.get(subject, 0), self.clicks.get(subject, Clicks()).human)
+        return Converted(self.link_orders.get(subject, 0), self.clicks.get(subject, _UNCLICKED).human)
 
     def _click_cells(self, subject: str, link_revenue: int, *, first: bool) -> Row:
-        clicks = self.clicks.get(subject, Clicks())
+        clicks = self.clicks.get(subject, _UNCLICKED)
         orders = self.link_orders.get(subject, 0)
         return {
             "clicks": clicks.human if first else None,

@@ -22,7 +22,7 @@ from tracker.domain.tiers import TITLES, Tier, place_of, tier_of
 from tracker.ledger import snapshots
 from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Credit, Link, Partner, Placement
 from tracker.reports import _rolled
-from tracker.reports._parts import Clicks, Credited, Key, brand_currency, clicks, credited, in_order, links_of
+from tracker.reports._parts import Clicks, Credited, Key, brand_currency, clicks, credited, in_order
 from tracker.reports._shape import Scope, span, zone_of
 
 OWN = PartnerKind.OWN.value
@@ -110,15 +110,11 @@ class Placed(Counted):
 
 @dataclass(frozen=True, slots=True)
 class Placements:
-    """The placements that a scope keeps, and all of the brand's by tier and format. `first` is the brand's currency.
-
-    `clicked` are the clicks on each of the brand's links, so that no report asks for them twice.
-    """
+    """The placements that a scope keeps, and all of the brand's by tier and format. `first` is the brand's currency."""
 
     kept: Sequence[Placed]
     kinds: Mapping[tuple[Tier, str], Kind]
     first: str
-    clicked: Mapping[str, Clicks]
 
     def hollow(self, placed: Placed) -> str | None:
         """Whether it is hollow among all of the brand's placements of its tier and format, in the brand's currency.
@@ -165,15 +161,14 @@ def counted(session: Session, scope: Scope) -> list[Counted]:
 def placements(session: Session, scope: Scope) -> Placements:
     """The same placements with clicks and credits of the days, and costs up to the last one."""
     everywhere, brand_id = _rolled.whole(scope), scope.brand_id
-    clicked, homes = clicks(session, everywhere, Link.id), _homes(session, brand_id)
-    linked, coded = set(homes.values()), _coded(session, brand_id)
-    humans = _humans(clicked, homes)
+    clicked, linked = clicks(session, everywhere, Link.placement_id), _linked(session, brand_id)
+    coded, nobody = _coded(session, brand_id), Clicks()
     sold = _by_placement(credited(session, everywhere, Credit.placement_id))
     spent, boosted = _costs(session, scope)
     everyone = [
         Placed(
             *(one.placement, one.partner, one.campaign, one.taken_at, one.counters, one.claimed),
-            clicks=humans.get(row_id, 0) if row_id in linked else None,
+            clicks=clicked.get(row_id, nobody).human if row_id in linked else None,
             tracked=row_id in linked or row_id in coded,
             credited=sold.get(row_id, {}),
             costs=spent.get(row_id, {}),
@@ -184,21 +179,7 @@ def placements(session: Session, scope: Scope) -> Placements:
     ]
     kept = [placed for placed in everyone if _is_kept(placed, scope)]
     first = brand_currency(session, brand_id)
-    return Placements(kept, _kinds(everyone, first), first, clicked)
-
-
-def clicks_of_partners(session: Session, scope: Scope, clicked: Mapping[str, Clicks]) -> dict[str, int]:
-    """Clicks by people on the links that the scope keeps, by partner, of those `clicked` of each link."""
-    query = select(Link.id, Link.partner_id).join(Partner, Partner.id == Link.partner_id).where(*links_of(scope))
-    return _humans(clicked, dict(session.execute(query).all()))
-
-
-def _humans(clicked: Mapping[str, Clicks], subjects: Mapping[str, str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for link, each in clicked.items():
-        if link in subjects:
-            found[subjects[link]] = found.get(subjects[link], 0) + each.human
-    return found
+    return Placements(kept, _kinds(everyone, first), first)
 
 
 def _everyone(session: Session, scope: Scope) -> list[Counted]:
@@ -241,10 +222,9 @@ def _published_before(end: datetime) -> Any:
     return or_(Placement.published_at.is_(None), Placement.published_at < end)
 
 
-def _homes(session: Session, brand_id: str) -> dict[str, str]:
-    """By link, the placement in which it stands."""
-    query = select(Link.id, Link.placement_id).where(Link.brand_id == brand_id, Link.placement_id.is_not(None))
-    return {link: placement for link, placement in session.execute(query) if placement}
+def _linked(session: Session, brand_id: str) -> set[str]:
+    query = select(Link.placement_id).where(Link.brand_id == brand_id, Link.placement_id.is_not(None)).distinct()
+    return {found for found in session.execute(query).scalars() if found}
 
 
 def _coded(session: Session, brand_id: str) -> set[str]:

@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from tracker.domain.objectives import Metric
 from tracker.domain.shortfalls import Case, Dimension, Finding, Rate, Sample, Verdict, diagnose
 from tracker.domain.tiers import tier_of
-from tracker.ledger.tables import Campaign, Credit
+from tracker.ledger.tables import Campaign, Credit, Link
 from tracker.reports import _placements
-from tracker.reports._parts import credited, partners_of
-from tracker.reports._placements import OWN, Placed, Placements, clicks_of_partners
+from tracker.reports._parts import clicks, credited, partners_of
+from tracker.reports._placements import OWN, Placed
 from tracker.reports._shape import Scope
 
 _BY_CLICKS = (Metric.CLICKS, Metric.CTR, Metric.CPC)
@@ -39,11 +39,10 @@ def rate_of(metric: Metric) -> Rate:
 def of_campaign(session: Session, campaign: Campaign, rate: Rate, start: date, end: date) -> list[Finding]:
     """A finding for creative, influencer and message over some days. Partners and formats are named as people do."""
     scope = Scope(campaign.brand_id, start, end, campaign_id=campaign.id)
-    found = _placements.placements(session, scope)
-    kept = found.kept
+    kept = _placements.placements(session, scope).kept
     cases = [*_by_word(kept, Dimension.CREATIVE, rate), *_by_word(kept, Dimension.MESSAGE, rate)]
     if rate is Rate.ORDERS_PER_CLICK:
-        return diagnose([*cases, *_by_partner(session, scope, found)], rate)
+        return diagnose([*cases, *_by_partner(session, scope, kept)], rate)
     return diagnose([*cases, *_by_word(kept, Dimension.INFLUENCER, rate)], rate)
 
 
@@ -74,19 +73,18 @@ def _sample(placed: Placed, rate: Rate) -> Sample | None:
     return None if hits is None or views is None else Sample(hits, views, 1)
 
 
-def _by_partner(session: Session, scope: Scope, found: Placements) -> Iterator[Case]:
-    clicked = clicks_of_partners(session, scope, found.clicked)
-    partners = partners_of(session, scope.brand_id)
+def _by_partner(session: Session, scope: Scope, kept: Iterable[Placed]) -> Iterator[Case]:
+    clicked, partners = clicks(session, scope, Link.partner_id), partners_of(session, scope.brand_id)
     orders: dict[str, int] = {}
     for (partner_id, _), one in credited(session, scope, Credit.partner_id).items():
         orders[partner_id] = orders.get(partner_id, 0) + one.link_orders
     published: dict[str, int] = {}
-    for placed in found.kept:
+    for placed in kept:
         published[placed.partner.id] = published.get(placed.partner.id, 0) + 1
-    for partner_id, humans in clicked.items():
+    for partner_id, counted in clicked.items():
         partner = partners[partner_id]
         tier = OWN if partner.kind == OWN else tier_of(partner.followers)
-        sample = Sample(orders.get(partner_id, 0), humans, published.get(partner_id, 0))
+        sample = Sample(orders.get(partner_id, 0), counted.human, published.get(partner_id, 0))
         yield Case(Dimension.INFLUENCER, partner.name, tier, sample)
 
 

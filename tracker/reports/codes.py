@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -42,8 +43,8 @@ class _Use:
     text: str
     orders: int
     revenue: int
-    first_day: date | None
-    last_day: date | None
+    first_day: date
+    last_day: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +83,30 @@ def _row(currency: str, use: _Use | None, owned: _Owned | None, credited_by: int
 
 
 def _used(session: Session, scope: Scope) -> dict[Key, _Use]:
-    found: dict[Key, _Use] = {}
-    for normal, currency, day, text, orders, revenue in sorted(
-        _rolled.asked(session, _rolled.whole(scope), _used_on), key=str
-    ):
-        key, on = (normal, currency or ""), date.fromisoformat(day) if isinstance(day, str) else day
-        use = found.get(key) or _Use(text, 0, 0, on, on)
-        first, last = min(use.first_day or on, on), max(use.last_day or on, on)
-        found[key] = _Use(min(use.text, text), use.orders + orders, use.revenue + revenue, first, last)
-    return found
+    found: dict[Key, list[Line]] = defaultdict(list)
+    for normal, currency, *use in _rolled.asked(session, _rolled.whole(scope), _used_in):
+        found[normal, currency or ""].append(tuple(use))
+    return {key: _use(lines) for key, lines in found.items()}
 
 
-@_rolled.additive("code-uses", 4, by_channel=False)
-def _used_on(session: Session, scope: Scope) -> Iterable[Line]:
-    """Uses of each code in each currency by day, with the spelling that sorts first."""
+def _use(lines: Iterable[Line]) -> _Use:
+    months, texts, days, orders, revenue = zip(*lines, strict=True)
+    seen = list(zip(months, days, strict=True))
+    first_day = min(_day(month, (among & -among).bit_length()) for month, among in seen)
+    last_day = max(_day(month, among.bit_length()) for month, among in seen)
+    return _Use(min(texts), sum(orders), sum(revenue), first_day, last_day)
+
+
+def _day(month: str, number: int) -> date:
+    return date.fromisoformat(f"{month}-{number:02}")
+
+
+@_rolled.additive("code-months", 4, by_channel=False)
+def _used_in(session: Session, scope: Scope) -> Iterable[Line]:
+    """Uses of each code in each currency by month, with a day's spelling that sorts first.
+
+    The first number says on which days of the month: a bit for each, the lowest for the first, so that days add up.
+    """
     spelling = func.min(OrderCode.text)
     query = (
         select(OrderCode.normal, OrderRow.currency, OrderRow.placed_day, spelling, func.count(), func.sum(OrderRow.net))
@@ -104,7 +115,9 @@ def _used_on(session: Session, scope: Scope) -> Iterable[Line]:
         .where(*orders_of(scope))
         .group_by(OrderCode.normal, OrderRow.currency, OrderRow.placed_day)
     )
-    return (tuple(row) for row in session.execute(query))
+    for normal, currency, day, text, orders, revenue in session.execute(query):
+        if day is not None:
+            yield (normal, currency, f"{day:%Y-%m}", text, 1 << day.day - 1, orders, int(revenue))
 
 
 def _credited(session: Session, scope: Scope) -> dict[Key, int]:

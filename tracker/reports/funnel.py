@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from tracker.domain import metrics
 from tracker.domain.catalog import Channel
 from tracker.domain.engagement import known_sum
-from tracker.ledger.tables import Credit, Partner
+from tracker.ledger.tables import Credit, Link, Partner
 from tracker.reports import _placements
-from tracker.reports._parts import Credited, Key, credited, in_order, partners_of
+from tracker.reports._parts import Clicks, Credited, Key, clicks, credited, in_order, partners_of
 from tracker.reports._performance import CURRENCY
-from tracker.reports._placements import Placed, Placements, clicks_of_partners, known_pairs
+from tracker.reports._placements import Placed, known_pairs
 from tracker.reports._shape import Column, Kind, Row, Scope, zone_of
 
 RANK = 25
@@ -70,7 +70,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     """The total, a row a partner and currency, the most sold first, and a chosen partner's placements."""
     found = _placements.placements(session, scope)
     first = found.first
-    people = _people(session, scope, found)
+    people = _people(session, scope, found.kept)
     if not people:
         return []
     zone = zone_of(session, scope.brand_id)
@@ -83,11 +83,11 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     return found_rows
 
 
-def _people(session: Session, scope: Scope, found: Placements) -> list[tuple[Partner, Steps]]:
-    clicked = clicks_of_partners(session, scope, found.clicked)
+def _people(session: Session, scope: Scope, kept: Sequence[Placed]) -> list[tuple[Partner, Steps]]:
+    clicked = clicks(session, scope, Link.partner_id)
     sold = _by_subject(credited(session, scope, Credit.partner_id))
     placed: dict[str, list[Placed]] = {}
-    for one in found.kept:
+    for one in kept:
         placed.setdefault(one.partner.id, []).append(one)
     shown = [
         (partner, _of_partner(placed.get(partner.id, []), clicked.get(partner.id), sold.get(partner.id, {})))
@@ -98,13 +98,13 @@ def _people(session: Session, scope: Scope, found: Placements) -> list[tuple[Par
     return sorted(shown, key=lambda one: (-_earned(one[1]), -(one[1].views or 0), one[0].name, one[0].id))
 
 
-def _of_partner(placed: Sequence[Placed], clicked: int | None, sold: dict[str, Credited]) -> Steps:
+def _of_partner(placed: Sequence[Placed], clicked: Clicks | None, sold: dict[str, Credited]) -> Steps:
     tracked = clicked is not None or bool(sold) or any(one.tracked for one in placed)
     linked = clicked is not None or any(one.clicks is not None for one in placed)
     return Steps(
         views=known_sum(one.counters.views for one in placed),
         likes=known_sum(one.counters.likes for one in placed),
-        clicks=(clicked or 0) if linked else None,
+        clicks=(clicked or Clicks()).human if linked else None,
         sold=sold if tracked else None,
         liked=known_pairs((one.counters.likes, one.counters.views) for one in placed),
         claimed=known_sum(one.counters.views for one in placed if one.claimed),

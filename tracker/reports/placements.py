@@ -111,9 +111,9 @@ def rows(session: Session, scope: Scope) -> list[Row]:
 def _rows(found: Placements, placed: Placed, standing: str | None) -> list[Row]:
     counted = _counted(found, placed) | {"conversion": standing}
     nothing: Row = dict.fromkeys(counted)
-    currencies = placed.currencies(found.first)
+    described, currencies = _described(placed), placed.currencies(found.first)
     return [
-        _described(placed) | (counted if index == 0 else nothing) | _in_money(placed, currency)
+        described | (counted if index == 0 else nothing) | _in_money(placed, currency)
         for index, currency in enumerate(currencies)
     ]
 
@@ -142,17 +142,17 @@ def _state(placed: Placed) -> str:
 
 def _counted(found: Placements, placed: Placed) -> Row:
     """What has no currency."""
-    counters = placed.counters
+    counters, engagement, converted = placed.counters, placed.counters.engagement, placed.converted
     return {
         "taken_at": placed.taken_at,
         "counted_by": None if placed.taken_at is None else CLAIM if placed.claimed else OWN_COUNT,
         **{name: getattr(counters, name) for name in _COUNTED},
-        "engagement": counters.engagement,
-        "er": metrics.engagement_rate(counters.engagement, counters.views),
-        "er_followers": metrics.engagement_rate(counters.engagement, placed.partner.followers),
+        "engagement": engagement,
+        "er": metrics.engagement_rate(engagement, counters.views),
+        "er_followers": metrics.engagement_rate(engagement, placed.partner.followers),
         "clicks": placed.clicks,
         "ctr": metrics.click_through_rate(placed.clicks, counters.views),
-        **rate_cells(*((placed.converted.orders, placed.converted.clicks) if placed.converted else (None, None))),
+        **rate_cells(*((converted.orders, converted.clicks) if converted else (None, None))),
         "hollow": found.hollow(placed),
     }
 
