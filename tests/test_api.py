@@ -209,6 +209,24 @@ def test_every_report_is_served_by_its_name(world: ApiWorld) -> None:
     assert_problem(world.alice.get("/reports/nothing"), 404)
 
 
+@pytest.mark.parametrize("name", ["days", "orders"])
+def test_a_report_is_read_a_page_of_rows_at_a_time(world: ApiWorld, name: str) -> None:
+    query: dict[str, Any] = {"from": "2026-03-01", "to": "2026-03-31"}
+    whole: Any = world.alice.get(f"/reports/{name}", query_string=query).json
+    assert whole["next_cursor"] is None
+    found: list[Any] = []
+    pages, query = 0, {**query, "limit": max(1, len(whole["rows"]) // 2)}
+    while pages == 0 or query["cursor"]:
+        page: Any = world.alice.get(f"/reports/{name}", query_string=query).json
+        assert 0 < len(page["rows"]) <= query["limit"]
+        found, pages = found + page["rows"], pages + 1
+        query["cursor"] = page["next_cursor"]
+    assert found == whole["rows"]
+    assert pages >= min(2, len(whole["rows"]))
+    for refused in ({"cursor": "-1"}, {"cursor": "none"}, {"limit": 0}, {"limit": 1001}):
+        assert_problem(world.alice.get(f"/reports/{name}", query_string=query | {"cursor": ""} | refused), 422)
+
+
 @pytest.mark.parametrize(
     ("path", "query", "field"),
     [

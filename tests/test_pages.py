@@ -6,9 +6,11 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from tests import given
 from tests.conftest import Ledger
@@ -17,6 +19,8 @@ from tests.given import NOON
 from tests.sample_books import ALICE_CODE, Books, write_books, write_order
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.reports import _shape
+from tracker.reports._shape import Column, Part, Result, Scope
+from tracker.web import _paging
 
 MARCH = "from=2026-03-01&to=2026-03-31"
 
@@ -128,6 +132,65 @@ def test_a_long_list_of_orders_goes_on_on_the_next_page(desk: Desk, books: Books
     assert first.count("<tr>") == 51
     assert second.count("<tr>") == 1 + 60 + 4 - 50
     assert 'rel="next"' not in second
+
+
+def test_a_long_report_is_shown_some_rows_at_a_time(desk: Desk, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_paging, "PAGE", 10)
+    whole = page(desk, f"/reports/days.csv?{MARCH}").splitlines()[1:]
+    seen, path = [], f"/reports/days?{MARCH}&lang=en"
+    for number in range(1, len(whole) + 1, 10):
+        shown = page(desk, path)
+        last = min(number + 9, len(whole))
+        assert f"Rows {number} to {last} of {len(whole)}" in shown
+        seen += re.findall(r'<th scope="row" class="date">([^<]*)', shown)
+        path = leads(shown, "next") or leads(shown, "prev")
+    assert len(seen) == len(whole)
+    assert len(set(seen)) == len({line.split(",")[0] for line in whole})
+    assert f"Rows {number - 10} to {number - 1} of" in page(desk, path)
+    assert "Lignes 11 à 20 sur" in page(desk, f"/reports/days?{MARCH}&row=14", **{"Accept-Language": "fr"})
+    assert f"Rows {number} to" in page(desk, f"/reports/days?{MARCH}&row=999")
+    assert desk.get(f"/reports/days?{MARCH}&row=none").status_code == 422
+
+
+def test_the_report_of_orders_goes_on_without_being_counted(
+    desk: Desk, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_paging, "PAGE", 2)
+    first = page(desk, f"/reports/orders?{MARCH}&lang=en")
+    second = page(desk, leads(first, "next"))
+    assert "Rows 1 to 2<" in first
+    assert "Rows 3 to 4<" in second
+    assert leads(second, "prev") == f"/reports/orders?{MARCH}&lang=en"
+    orders = [re.findall(r'href="/orders/([0-9a-f]{32})', each) for each in (first, second)]
+    assert [len(each) for each in orders] == [2, 2]
+    assert not set(orders[0]) & set(orders[1])
+
+
+@pytest.mark.parametrize(
+    ("rows", "skip", "shown"),
+    [
+        (["total", "a", "b", "c"], 0, ["total", "a"]),
+        (["total", "a", "b", "c"], 2, ["total", "b", "c"]),
+        (["a", "b", "c", "total"], 0, ["a", "b", "total"]),
+        (["a", "b", "c", "total"], 2, ["c", "total"]),
+        (["a", "b"], 40, ["a", "b"]),
+        ([], 0, []),
+    ],
+)
+def test_a_page_of_a_report_has_the_totals_where_they_stand(
+    rows: list[str], skip: int, shown: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_paging, "PAGE", 2)
+    scope = Scope("", date(2026, 3, 1), date(2026, 3, 31))
+    result = Result("x", "", "", (Column("what", ""),), [{"what": row} for row in rows], scope)
+    with Flask("x").test_request_context("/"):
+        assert [row["what"] for row in _paging.leaf_of(result, Part(2, skip)).rows] == shown
+
+
+def leads(shown: str, rel: str) -> str:
+    """Where the link of a page that is so related leads, empty where there is none."""
+    found = re.search(rf'href="([^"]*)" rel="{rel}"', shown)
+    return found[1].replace("&amp;", "&") if found else ""
 
 
 def test_the_receipt_page_explains_who_earned_and_why_the_others_lost(empty_desk: Desk, sqlite_ledger: Ledger) -> None:

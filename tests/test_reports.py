@@ -21,7 +21,7 @@ from tracker.domain.reasons import RULE_SENTENCES, Rule
 from tracker.errors import BadInput, NotFound
 from tracker.reports import _shape, orders
 from tracker.reports._orders import OrderFilter, one_order, orders_page, receipt
-from tracker.reports._shape import Column, Kind, Result, Row, Scope
+from tracker.reports._shape import Column, Kind, Part, Result, Row, Scope
 
 Run = Callable[..., list[Row]]
 
@@ -437,5 +437,9 @@ def test_a_page_shows_the_first_rows_of_the_report_of_orders(ledger: Ledger, boo
     with ledger.session() as session:
         whole = orders.rows(session, scope)
         assert len(whole) > 2
-        assert orders.first(session, scope, 2) == whole[:2]
-        assert orders.first(session, scope, len(whole) + 1) == whole
+        assert orders.some(session, scope, Part(1)) == whole[:2]
+        assert orders.some(session, scope, Part(len(whole))) == whole
+        assert orders.some(session, scope, Part(1, skip=1)) == whole[1:3]
+        for number, row in enumerate(whole):
+            rest = orders.some(session, scope, Part(len(whole), after=orders.cursor(row)))
+            assert rest == whole[number + 1 :]

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from sqlalchemy.orm import Session
 
 from tracker.reports import _shape
-from tracker.reports._shape import Column, Kind, Result, Row, Scope
+from tracker.reports._shape import Column, Kind, Part, Result, Row, Scope
 
 HOW = ("before", "year")
 BEFORE = "_before"
@@ -30,12 +30,12 @@ def earlier(scope: Scope, how: str) -> Scope:
     return replace(scope, start=_back(scope.start, days), end=_back(scope.end, days))
 
 
-def run(session: Session, name: str, scope: Scope, how: str | None, *, page: bool = False) -> Result:
+def run(session: Session, name: str, scope: Scope, how: str | None, part: Part | None = None) -> Result:
     """The report called `name` over `scope`, beside an earlier period where `how` says which. Raises NotFound.
 
-    For a `page` one that can be endless has its first rows alone.
+    Of one that can be endless a `part` alone.
     """
-    result = _shape.run(session, name, scope, page=page)
+    result = _shape.run(session, name, scope, part)
     if how not in HOW or not getattr(_shape.reports()[name], "COMPARES", True):
         return result
     return beside(result, _shape.run(session, name, earlier(scope, how)))

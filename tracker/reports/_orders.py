@@ -61,7 +61,7 @@ def orders_page(
     limit = max(1, min(limit, LARGEST_PAGE))
     query = _selected(brand_id, model, where or OrderFilter())
     if after:
-        query = query.where(_before(_cursor(after)))
+        query = query.where(before(after))
     found = session.execute(query.limit(limit + 1)).scalars().all()
     page = found[:limit]
     further = _cursor_of(page[-1]) if len(found) > limit else None
@@ -218,14 +218,20 @@ def _carries(code: str) -> ColumnElement[bool]:
     )
 
 
-def _before(cursor: tuple[datetime, str]) -> ColumnElement[bool]:
-    moment, order_id = cursor
+def before(cursor: str) -> ColumnElement[bool]:
+    """The condition on orders that come after a cursor, latest first. Raises BadInput for one that is not ours."""
+    moment, order_id = _cursor(cursor)
     return tuple_(OrderRow.placed_at, OrderRow.id) < tuple_(literal(moment, Moment), literal(order_id, Id))
+
+
+def cursor_at(placed_at: datetime, order_id: str) -> str:
+    """The cursor that stands at an order."""
+    return base64.urlsafe_b64encode(f"{placed_at.isoformat()} {order_id}".encode()).decode().rstrip("=")
 
 
 def _cursor_of(order: OrderRow) -> str:
     assert order.placed_at is not None
-    return base64.urlsafe_b64encode(f"{order.placed_at.isoformat()} {order.id}".encode()).decode().rstrip("=")
+    return cursor_at(order.placed_at, order.id)
 
 
 def _cursor(text: str) -> tuple[datetime, str]:

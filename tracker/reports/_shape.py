@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -94,7 +94,8 @@ class Report(Protocol):
     templates/_macros.html that draws it), EMPTY (what a page says where there are no rows, in English) and WORDS (what
     its own words of a closed set are called, in English), FILTERS (which filters of a scope it heeds; all where it does
     not say) and COMPARES (False where its rows are of single days or orders, which no earlier period has). One that can
-    be endless has first(session, scope, most): the first rows alone, for a page.
+    be endless has some(session, scope, part): the rows of a part and one more where there are more; and cursor(row):
+    what a part says that comes after that row.
     """
 
     TITLE: str
@@ -103,6 +104,15 @@ class Report(Protocol):
 
     def rows(self, session: Session, scope: Scope) -> list[Row]:
         """The rows, in the order in which they are read. Every column's key is in every row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a report that can be endless: `most` of them, after the row of a cursor or after so many."""
+
+    most: int = PAGE
+    skip: int = 0
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,8 @@ class Result:
     chart: str = ""
     empty: str = ""
     then: Scope | None = None  # the earlier period that it stands beside
-    cut: bool = False  # whether there are more rows than these
+    cut: bool = False  # whether these are the rows of a part alone
+    further: str | None = None  # the cursor after them, where there are more
 
 
 def reports() -> dict[str, Report]:
@@ -140,6 +151,11 @@ def group_of(report: Report) -> str:
 def filters_of(report: Report) -> tuple[str, ...]:
     """The filters of a scope that a report heeds, besides the days."""
     return tuple(getattr(report, "FILTERS", FILTERS))
+
+
+def is_endless(report: Report) -> bool:
+    """Whether a report can have so many rows that nobody reads them at once."""
+    return hasattr(report, "some")
 
 
 def heard(report: Report, scope: Scope) -> Scope:
@@ -171,19 +187,22 @@ def model_titles() -> dict[str, str]:
     return {name: str(module.TITLE) for name, module in found if hasattr(module, "weights")}
 
 
-def run(session: Session, name: str, scope: Scope, *, page: bool = False) -> Result:
-    """The report called `name` over `scope`, or what a page shows of it. Raises NotFound where there is none."""
+def run(session: Session, name: str, scope: Scope, part: Part | None = None) -> Result:
+    """The report called `name` over `scope`; of one that can be endless a `part`. Raises NotFound."""
     report = reports().get(name)
     if report is None:
         raise NotFound(
             say("no report is called %(name)s; there are %(reports)s", name=repr(name), reports=", ".join(reports()))
         )
     scope = heard(report, scope)
-    first = getattr(report, "first", None) if page else None
-    rows = first(session, scope, PAGE + 1) if first else report.rows(session, scope)
-    cut = first is not None and len(rows) > PAGE
-    shown, chart, empty = rows[:PAGE] if cut else rows, getattr(report, "CHART", ""), getattr(report, "EMPTY", "")
-    return Result(name, report.TITLE, report.DESCRIPTION, report.COLUMNS, shown, scope, chart, empty, cut=cut)
+    chart, empty = getattr(report, "CHART", ""), getattr(report, "EMPTY", "")
+    said = name, report.TITLE, report.DESCRIPTION, report.COLUMNS
+    if part is None or not is_endless(report):
+        return Result(*said, report.rows(session, scope), scope, chart, empty)
+    endless = cast("Any", report)
+    rows = endless.some(session, scope, part)
+    further = endless.cursor(rows[part.most - 1]) if len(rows) > part.most else None
+    return Result(*said, rows[: part.most], scope, chart, empty, cut=True, further=further)
 
 
 def scope_from(session: Session, brand_id: str, asked: Mapping[str, str], now: datetime) -> Scope:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
 from tracker.ledger.database import among
 from tracker.ledger.tables import Credit, CreditSet, OrderRow, Partner, Shop
-from tracker.reports._orders import of_model
+from tracker.reports._orders import before, cursor_at, of_model
 from tracker.reports._parts import Condition, is_filtered, kept_by
-from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
+from tracker.reports._shape import Column, Kind, Part, Row, Scope, span, zone_of
 
 RANK = 80
 COMPARES = False
@@ -49,12 +50,19 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     ]
 
 
-def first(session: Session, scope: Scope, most: int) -> list[Row]:
-    """The latest `most` of these rows, without reading the others: nobody reads further on a page. Two queries."""
-    query = _orders((*_days(scope), *_about(session, scope), *_kept(scope))).limit(most)
+def some(session: Session, scope: Scope, part: Part) -> list[Row]:
+    """A part of these rows and one more, without reading the others. Two queries."""
+    after = [before(part.after)] if part.after else []
+    query = _orders((*_days(scope), *_about(session, scope), *_kept(scope), *after))
+    query = query.offset(part.skip).limit(part.most + 1)
     found = session.execute(query).all()
     credits_of = _credits(session, scope, (among(session, OrderRow.id, [order.id for order, _ in found]),))
     return [_row(order, shop, credits_of.get(order.id, ())) for order, shop in found]
+
+
+def cursor(row: Row) -> str:
+    """What a part says that comes after this row."""
+    return cursor_at(cast("datetime", row["placed_at"]), cast("str", row["order_id"]))
 
 
 def _orders(where: Sequence[Condition]) -> Select[OrderRow, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, cast
-from urllib.parse import urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 from flask import g, request, url_for
 from sqlalchemy import Select, select
@@ -17,10 +17,11 @@ from tracker.errors import BadInput, NotFound, say
 from tracker.ledger.accounts import Person
 from tracker.ledger.tables import Brand, Campaign, Link, Partner, Placement, Shop
 from tracker.reports import _compare, _shape
-from tracker.reports._shape import Result, Scope
+from tracker.reports._shape import Part, Result, Scope
 from tracker.web import auth
 from tracker.wiring import Wiring
 
+_ANY = "any-value-at-all"
 _KEPT = ("brand", "from", "to", "model", "compare")  # what a link from page to page carries on
 
 
@@ -62,14 +63,14 @@ class View:
             raise NotFound("there is no brand yet")
         return view
 
-    def run(self, session: Session, name: str, *, page: bool = False) -> Result:
-        """A report over the scope; for a `page` one that can be endless has its first rows alone."""
-        return _compare.run(session, name, self.scope, self.compare, page=page)
+    def run(self, session: Session, name: str, part: Part | None = None) -> Result:
+        """A report over the scope; of one that can be endless a `part` alone."""
+        return _compare.run(session, name, self.scope, self.compare, part)
 
     def last(self, days: int) -> str:
         """This page over the `days` that end today."""
         start = self.today - timedelta(days=days - 1)
-        return here(**{"from": start.isoformat(), "to": self.today.isoformat(), "after": None})
+        return here(**{"from": start.isoformat(), "to": self.today.isoformat(), "after": None, "row": None})
 
     def is_last(self, days: int) -> bool:
         """Whether that is what it shows."""
@@ -144,6 +145,14 @@ def to(endpoint: str, *, query: Mapping[str, str | None] | None = None, **values
     state = {name: request.args.get(name) for name in _KEPT} if "view" in g else {}
     kept = {name: value for name, value in {**state, **(query or {})}.items() if value}
     return url_for(endpoint, **cast("dict[str, Any]", values)) + (f"?{urlencode(kept)}" if kept else "")
+
+
+def to_each(endpoint: str, name: str, value: str, *, asked: bool = False) -> str:
+    """`to` a page with a value in its path, or `asked` in its query; for many of them the rest is made once."""
+    made: dict[str, str] = g.setdefault("made_urls", {})
+    if endpoint + name not in made:
+        made[endpoint + name] = to(endpoint, query={name: _ANY}) if asked else to(endpoint, query=None, **{name: _ANY})
+    return made[endpoint + name].replace(_ANY, quote_plus(value) if asked else quote(value), 1)
 
 
 def here(**changes: str | None) -> str:

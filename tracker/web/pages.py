@@ -28,8 +28,8 @@ from tracker.ledger.tables import Brand, Click, Link, Partner, Shop
 from tracker.reports import _behind, _cockpit, _pdf, _shape, _xlsx
 from tracker.reports._orders import OrderFilter, orders_page, receipt
 from tracker.reports._shape import Kind, Result, Row, Scope
-from tracker.web import _menu, _tables, auth, charts, filters, guard, health
-from tracker.web._view import Names, View, here, may, to
+from tracker.web import _menu, _paging, _tables, auth, charts, filters, guard, health
+from tracker.web._view import Names, View, here, may, to, to_each
 from tracker.wiring import Wiring
 
 _PACKAGE = Path(__file__).parent.parent
@@ -84,11 +84,15 @@ def _add_reports(blueprint: Blueprint, wiring: Wiring) -> None:
             view = View.of_request(session, wiring)
             if view is None:
                 return _welcome(session)
-            result = view.run(session, name, page=True)
+            part = _paging.asked()
+            result = view.run(session, name, part)
             names = Names.of(session, view.brand.id)
         found = _shape.reports()[name]
         heeded, compares = _shape.filters_of(found), getattr(found, "COMPARES", True)
-        return render_template("report.html", view=view, result=result, names=names, heeded=heeded, compares=compares)
+        leaf = _paging.leaf_of(result, part)
+        return render_template(
+            "report.html", view=view, result=result, leaf=leaf, names=names, heeded=heeded, compares=compares
+        )
 
     @blueprint.get("/reports/<name>.csv")
     def report_csv(name: str) -> ResponseReturnValue:
@@ -172,6 +176,7 @@ def _everywhere(wiring: Wiring) -> Any:
             "may": may,
             "demo": wiring.settings.demo,
             "to": to,
+            "to_each": to_each,
             "here": here,
             "href_of": _href_of,
             "bars_of": charts.of_channels,
@@ -195,13 +200,13 @@ def _everywhere(wiring: Wiring) -> Any:
 def _href_of(row: Row, key: str) -> str | None:
     """Where a cell leads: to the receipt, to all about a partner, or to the orders behind a campaign or a code."""
     if key == "number" and row.get("order_id"):
-        return to("pages.order", order_id=str(row["order_id"]))
+        return to_each("pages.order", "order_id", str(row["order_id"]))
     if key in ("partner", "influencer", "affiliate") and row.get(f"{key}_id"):
-        return to("partner.show", partner_id=str(row[f"{key}_id"]))
+        return to_each("partner.show", "partner_id", str(row[f"{key}_id"]))
     if key == "campaign" and row.get("campaign_id"):
-        return to("pages.orders", query={"campaign": str(row["campaign_id"])})
+        return to_each("pages.orders", "campaign", str(row["campaign_id"]), asked=True)
     if key == "code" and row.get("code"):
-        return to("pages.orders", query={"code": str(row["code"])})
+        return to_each("pages.orders", "code", str(row["code"]), asked=True)
     return None
 
 

@@ -23,8 +23,9 @@ from tracker.outgoing import rendering, shared_links
 from tracker.outgoing.composing import Attachment
 from tracker.outgoing.schedules import BILAN
 from tracker.reports import _bilan, _bilan_sheet, _reader, _shape, _xlsx
-from tracker.reports._shape import Kind, Result
-from tracker.web import filters, guard
+from tracker.reports._shape import Kind, Part, Result
+from tracker.web import _paging, filters, guard
+from tracker.web._paging import Leaf
 from tracker.wiring import Wiring
 
 _FORMS = ("csv", "xlsx", "pdf")
@@ -65,11 +66,14 @@ def register(app: APIFlask, wiring: Wiring) -> None:
     app.register_blueprint(blueprint)
 
 
-def _run(session: Session, wiring: Wiring, link: SharedLink) -> tuple[Result, _xlsx.About]:
-    """The report without the ids that would lead further. Raises NotFound where there is no such report any more."""
+def _run(session: Session, wiring: Wiring, link: SharedLink, part: Part | None = None) -> tuple[Result, _xlsx.About]:
+    """The report without the ids that would lead further; of one that can be endless a `part` alone.
+
+    Raises NotFound where there is no such report any more.
+    """
     scope = _shape.scope_from(session, link.brand_id, link.settings, wiring.clock.now())
     g.zone = _shape.zone_of(session, link.brand_id)
-    result = _shape.run(session, link.report, scope)
+    result = _shape.run(session, link.report, scope, part)
     columns = tuple(column for column in result.columns if column.kind is not Kind.ID)
     ids = [column.key for column in result.columns if column.kind is Kind.ID]
     rows = [{**row, **dict.fromkeys(ids)} for row in result.rows]
@@ -87,7 +91,9 @@ def _file(session: Session, wiring: Wiring, link: SharedLink, form: str) -> Atta
 
 def _shown(session: Session, wiring: Wiring, token: str, link: SharedLink) -> str:
     if link.report != BILAN:
-        return _page(token, link, *_run(session, wiring, link))
+        part = _paging.asked()
+        result, about = _run(session, wiring, link, part)
+        return _page(token, link, result, about, _paging.leaf_of(result, part))
     found = _bilan.bilan(session, link.brand_id, link.settings["campaign"], wiring.clock.now())
     g.zone, language = found.zone, _language(link)
     sheet = _bilan_sheet.sheet(found, _reader.reader_of(language))
@@ -98,7 +104,7 @@ def _shown(session: Session, wiring: Wiring, token: str, link: SharedLink) -> st
         )  # fmt: skip
 
 
-def _page(token: str, link: SharedLink, result: Result, about: _xlsx.About) -> str:
+def _page(token: str, link: SharedLink, result: Result, about: _xlsx.About, leaf: Leaf) -> str:
     language = _language(link)
     alone: dict[str, Any] = {
         "person": None,
@@ -109,7 +115,9 @@ def _page(token: str, link: SharedLink, result: Result, about: _xlsx.About) -> s
         "language": lambda: language,
     }
     with force_locale(language):
-        return render_template("shared.html", result=result, about=about, link=link, token=token, forms=_FORMS, **alone)
+        return render_template(
+            "shared.html", result=result, leaf=leaf, about=about, link=link, token=token, forms=_FORMS, **alone
+        )
 
 
 def _language(link: SharedLink) -> str:

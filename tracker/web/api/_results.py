@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -106,7 +107,10 @@ class ReportColumn(Output):
 
 
 class Report(Output):
-    """A report over a span of days. Money is a decimal string, a percentage a number of which 1 is all."""
+    """A report over a span of days. Money is a decimal string, a percentage a number of which 1 is all.
+
+    `next_cursor` asks for the rows after these; it is null where these are the last.
+    """
 
     report: str
     title: str
@@ -119,7 +123,10 @@ class Report(Output):
     network: str | None
     columns: list[ReportColumn]
     rows: list[dict[str, Any]]
+    next_cursor: str | None
 
+
+_LONGEST_CURSOR = 9  # digits: the number of a row
 
 _From = Annotated[date | None, Field(validation_alias=AliasChoices("from", "start"))]
 _To = Annotated[date | None, Field(validation_alias=AliasChoices("to", "end"))]
@@ -165,6 +172,13 @@ class ReportQuery(Input):
     channel: ChannelField | None = None
     network: NetworkFilter = None
     compare: Literal["before", "year"] | None = None
+
+
+class ReportPageQuery(ReportQuery):
+    """What a report is asked about, and which page of its rows; without dates it is the thirty days that end today."""
+
+    cursor: str | None = None
+    limit: Annotated[int, Field(ge=1, le=orders.LARGEST_PAGE)] = orders.LARGEST_PAGE
 
 
 def register(blueprint: APIBlueprint, door: Door) -> None:
@@ -213,11 +227,12 @@ def _reports(blueprint: APIBlueprint, door: Door) -> None:
         return jsonify({"data": named})
 
     @blueprint.get("/reports/<name>")
-    @blueprint.input(ReportQuery, location="query")
+    @blueprint.input(ReportPageQuery, location="query")
     @blueprint.output(Report)
-    @blueprint.doc(summary="A report over a span of days", tags=["reports"])
-    def read_report(name: str, query_data: ReportQuery) -> Response:
-        return jsonify(door.read(lambda desk: shape.as_json(ran(desk, name, query_data))))
+    @blueprint.doc(summary="A page of a report's rows over a span of days, in the report's order", tags=["reports"])
+    def read_report(name: str, query_data: ReportPageQuery) -> Response:
+        result = door.read(lambda desk: _leaf(desk, name, query_data))
+        return jsonify({**shape.as_json(result), "next_cursor": result.further})
 
 
 def _page(desk: Desk, query: OrderQuery) -> dict[str, object]:
@@ -245,8 +260,28 @@ def _page(desk: Desk, query: OrderQuery) -> dict[str, object]:
     return {"data": rows, "next_cursor": further}
 
 
-def ran(desk: Desk, name: str, query: ReportQuery) -> shape.Result:
-    """The report called `name` over what the query asks for. Raises NotFound and BadInput."""
+def _leaf(desk: Desk, name: str, query: ReportPageQuery) -> shape.Result:
+    """The page of rows that is asked for. One that can be endless reads no others; the others are counted from."""
+    result = ran(desk, name, query, shape.Part(query.limit, after=query.cursor))
+    if result.cut:
+        return result
+    first = _row(query.cursor)
+    after = first + query.limit
+    further = str(after) if after < len(result.rows) else None
+    return replace(result, rows=result.rows[first:after], further=further)
+
+
+def _row(cursor: str | None) -> int:
+    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= _LONGEST_CURSOR):
+        raise BadInput("cursor", "not a cursor of ours; begin again without one")
+    return int(cursor or 0)
+
+
+def ran(desk: Desk, name: str, query: ReportQuery, part: shape.Part | None = None) -> shape.Result:
+    """The report called `name` over what the query asks for; of one that can be endless a `part` alone.
+
+    Raises NotFound and BadInput.
+    """
     asked = {
         "from": query.start.isoformat() if query.start else "",
         "to": query.end.isoformat() if query.end else "",
@@ -257,7 +292,7 @@ def ran(desk: Desk, name: str, query: ReportQuery) -> shape.Result:
         "network": query.network or "",
     }
     scope = shape.scope_from(desk.session, desk.brand_id, asked, desk.now)
-    return compare.run(desk.session, name, scope, query.compare)
+    return compare.run(desk.session, name, scope, query.compare, part)
 
 
 def _partner(desk: Desk, partner_id: str | None) -> str | None:
