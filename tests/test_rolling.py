@@ -164,6 +164,21 @@ def test_what_clicks_say_is_kept_with_their_days_and_asked_again_of_a_day_that_c
             roll(ledger, world)
 
 
+def test_a_code_is_first_and_last_seen_on_days_that_are_kept_or_not(sqlite_ledger: Ledger) -> None:
+    world = World(sqlite_ledger)
+    for ago, text_ in ((0, "Late"), (20, "late"), (21, "LATE"), (22, "late"), (40, "late")):
+        world.order(net="10.00", codes=[text_], days=ago)
+    world.attribute()
+    day = {ago: TODAY - timedelta(days=ago) for ago in (0, 20, 22, 40)}
+    spans = {(day[40], TODAY): (day[40], day[0], 5), (day[22], day[20]): (day[22], day[20], 3)}
+    for _ in range(2):
+        for (start, end), wanted in spans.items():
+            (row,) = report_rows(sqlite_ledger, "codes", Scope(world.brand, start, end))
+            assert (row["first_day"], row["last_day"], row["orders"]) == wanted
+            assert row["code"] == "LATE"
+        roll(sqlite_ledger, world)
+
+
 def test_what_is_rolled_back_leaves_days_as_they_were(ledger: Ledger) -> None:
     world = seeded(ledger, orders_=6)
     live = told(ledger, world, *SOME)
