@@ -16,8 +16,9 @@ demo: $(RUN)
 
 install: $(RUN)
 
+# Bytecode is kept whatever the shell says: three processes would compile a hundred and fifty files each, every time.
 test: lint
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || echo \
 	  "The browser tests were not run: this machine has no Chromium. To run them: apt-get install -y chromium chromium-driver"
 
