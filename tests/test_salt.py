@@ -70,7 +70,8 @@ def test_the_process_forgets_it_too(redis: Redis) -> None:
 
 
 def test_tomorrows_salt_is_there_before_midnight(redis: Redis) -> None:
-    late = Clock(origin=NOW, behind=NOW - datetime(2026, 3, 2, 23, 45, tzinfo=UTC), speed=1.0)
+    wall = Clock().wall()
+    late = Clock(origin=wall, behind=wall - datetime(2026, 3, 2, 23, 45, tzinfo=UTC), speed=1.0)
     salt = Salt(redis, late)
     salt.keep()
     assert set(redis.keys("salt:*")) == {b"salt:2026-03-02", b"salt:2026-03-03"}
