@@ -123,7 +123,18 @@ def agrees(shop: Shop) -> list[list[Row]]:
     for scope, rows in zip(scopes(shop), every, strict=True):
         known = {(row["partner_id"], row["currency"]): [row[name] for name in FIGURES] for row in rows}
         assert {key: sums for key, sums in known.items() if any(sums)} == reckoned(shop, scope)
+    assert to_be_paid(shop) == {key: sums[2] for key, sums in reckoned(shop, last_day(shop)).items() if sums[2]}
     return every
+
+
+def last_day(shop: Shop) -> Scope:
+    return Scope(shop.brand, TODAY, TODAY)
+
+
+def to_be_paid(shop: Shop) -> dict[tuple[str, str], int]:
+    """What the page of payouts shows; a sum of nothing left out."""
+    with shop.ledger.session() as session:
+        return {line[:2]: line[2] for line in _owed.payable(session, shop.brand, TODAY) if line[2]}
 
 
 def test_days_add_up_to_what_commissions_and_their_steps_say(shop: Shop) -> None:

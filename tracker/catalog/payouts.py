@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -118,12 +118,11 @@ def newest(desk: Desk, limit: int) -> list[PayoutView]:
     return [_view(row, sizes.get(row.id, 0)) for row in rows]
 
 
-def waiting(desk: Desk) -> list[Waiting]:
-    """What may be paid now, by partner and currency, the largest sum of a currency first."""
-    rows = sorted(ledger.waiting(desk.session, desk.brand_id), key=lambda row: (row[1], -row[2], row[0]))
+def waiting(payable: Iterable[tuple[str, str, int, int]]) -> list[Waiting]:
+    """What may be paid (partner, currency, sum, how many commissions), the largest sum of a currency first."""
     return [
-        Waiting(partner=partner, currency=currency, amount=decimal_string(int(amount), currency), commissions=count)
-        for partner, currency, amount, count in rows
+        Waiting(partner=partner, currency=currency, amount=decimal_string(amount, currency), commissions=count)
+        for partner, currency, amount, count in sorted(payable, key=lambda row: (row[1], -row[2], row[0]))
     ]
 
 

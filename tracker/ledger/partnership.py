@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, and_, case, distinct, func, or_, select, union
 from sqlalchemy.orm import Session, aliased
@@ -40,6 +40,25 @@ class Money:
     approved: int
     paid: int
     next_approval: datetime | None
+
+
+class Sold(NamedTuple):
+    """An order that a partner had a hand in, what is credited of it (None where nothing is), and in minor units what
+    its `rows` commissions come to.
+    """
+
+    order_id: str
+    number: str
+    external_id: str
+    placed_at: datetime
+    status: str
+    test: bool
+    currency: str
+    credit: int | None
+    rows: int
+    pending: int
+    approved: int
+    paid: int
 
 
 def clicks_since(session: Session, partner_id: str, moments: Sequence[datetime]) -> list[int]:
@@ -132,27 +151,37 @@ def codes(session: Session, brand_id: str, partner_id: str) -> Sequence[Row[str,
     return session.execute(query).all()
 
 
-def sales(session: Session, brand_id: str, partner_id: str, days: tuple[date, date]) -> Sequence[Row[*tuple[Any, ...]]]:
+def sales(session: Session, brand_id: str, partner_id: str, days: tuple[date, date]) -> list[Sold]:
     """The orders of these days (both included) that the partner had a hand in, with what came of it; latest first.
 
-    A hand in it: a touchpoint of the journey, a commission, a code of his on it, a click on his link. Columns:
-    order_id, number, external_id, placed_at, status, test, currency, credit (None where none), rows, pending, approved
-    and paid, in minor units.
+    A hand in it: a touchpoint of the journey, a commission, a code of his on it, a click on his link.
     """
-    reckoned, credited = _reckoned(brand_id, partner_id).subquery(), _credited(brand_id, partner_id).subquery()
-    zero = [func.coalesce(reckoned.c[name], 0).label(name) for name in ("rows", "pending", "approved", "paid")]
-    query = (
+    orders = session.execute(_orders(brand_id, partner_id, days)).all()
+    if not orders:
+        return []
+    order_ids = [order.order_id for order in orders]
+    credits = {row.order_id: row.credit for row in session.execute(_credited(session, partner_id, order_ids))}
+    reckoned = {
+        (order_id, currency): sums
+        for order_id, currency, *sums in session.execute(_reckoned(session, partner_id, order_ids))
+    }
+    nothing = [0, 0, 0, 0]
+    return [
+        Sold._make((*order, credits.get(order.order_id), *reckoned.get((order.order_id, order.currency), nothing)))
+        for order in orders
+    ]
+
+
+def _orders(brand_id: str, partner_id: str, days: tuple[date, date]) -> Select[*tuple[Any, ...]]:
+    return (
         select(
             *(OrderRow.id.label("order_id"), OrderRow.number, OrderRow.external_id, OrderRow.placed_at),
-            *(OrderRow.status, OrderRow.test, OrderRow.currency, credited.c.credit, *zero),
+            *(OrderRow.status, OrderRow.test, OrderRow.currency),
         )
-        .outerjoin(reckoned, and_(reckoned.c.order_id == OrderRow.id, reckoned.c.currency == OrderRow.currency))
-        .outerjoin(credited, credited.c.order_id == OrderRow.id)
         .where(OrderRow.brand_id == brand_id, OrderRow.placed_day.between(*days), OrderRow.status.is_not(None))
         .where(OrderRow.id.in_(_concerned(brand_id, partner_id, days)))
         .order_by(OrderRow.placed_at.desc(), OrderRow.id.desc())
     )
-    return session.execute(query).all()
 
 
 def _concerned(brand_id: str, partner_id: str, days: tuple[date, date]) -> Any:
@@ -177,22 +206,23 @@ def _concerned(brand_id: str, partner_id: str, days: tuple[date, date]) -> Any:
     )
 
 
-def _reckoned(brand_id: str, partner_id: str) -> Select[*tuple[Any, ...]]:
+def _reckoned(session: Session, partner_id: str, order_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
     approved, paid = aliased(CommissionStep), aliased(CommissionStep)
     return (
         select(Commission.order_id, Commission.currency, func.count().label("rows"), *_sums_by_state(approved, paid))
         .outerjoin(approved, _step(approved, State.APPROVED))
         .outerjoin(paid, _step(paid, State.PAID))
-        .where(Commission.brand_id == brand_id, Commission.partner_id == partner_id)
+        .where(among(session, Commission.order_id, order_ids), Commission.partner_id == partner_id)
         .group_by(Commission.order_id, Commission.currency)
     )
 
 
-def _credited(brand_id: str, partner_id: str) -> Select[str, int]:
+def _credited(session: Session, partner_id: str, order_ids: Sequence[str]) -> Select[str, int]:
     return (
         select(Credit.order_id, func.sum(Credit.amount).label("credit"))
         .join(CreditSet, CreditSet.id == Credit.set_id)
-        .where(Credit.brand_id == brand_id, Credit.partner_id == partner_id, CreditSet.paying, CreditSet.sealed)
+        .where(among(session, Credit.order_id, order_ids), Credit.partner_id == partner_id)
+        .where(CreditSet.paying, CreditSet.sealed)
         .group_by(Credit.order_id)
     )
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.commissions import State
@@ -45,16 +44,6 @@ def open_amounts(session: Session, brand_id: str, partner_id: str, until: dateti
         Open(currency, sum(amount for _, amount in rows), tuple(commission_id for commission_id, _ in rows))
         for currency, rows in found.items()
     ]
-
-
-def waiting(session: Session, brand_id: str) -> Sequence[Row[str, str, Any, int]]:
-    """What may be paid now, by partner and currency: partner, currency, sum in minor units, how many commissions."""
-    query = (
-        select(Commission.partner_id, Commission.currency, func.sum(Commission.amount), func.count())
-        .where(*payable(brand_id))
-        .group_by(Commission.partner_id, Commission.currency)
-    )
-    return session.execute(query).all()
 
 
 def make(session: Session, brand_id: str, partner_id: str, what: Open, *, reference: str, now: datetime) -> Payout:

@@ -14,9 +14,8 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.catalog import CampaignState, campaign_state
 from tracker.domain.disputes import DisputeState
-from tracker.ledger import payouts
 from tracker.ledger.tables import Campaign, Dispute, Message
-from tracker.reports import _campaigns, _compare, _placements, _shape, pacing, returns
+from tracker.reports import _campaigns, _compare, _owed, _placements, _shape, pacing, returns
 from tracker.reports._compare import BEFORE
 from tracker.reports._placements import HOLLOW, Placed
 from tracker.reports._shape import Column, Kind, Row, Scope, zone_of
@@ -161,14 +160,14 @@ class Waiting:
         return self.completeness is not None and self.completeness < WHOLE
 
 
-def waiting(session: Session, scope: Scope, currency: str) -> Waiting:
-    """What waits now; orders are counted over the days of the scope."""
+def waiting(session: Session, scope: Scope, currency: str, today: date) -> Waiting:
+    """What waits today; orders are counted over the days of the scope."""
     open_ones = select(func.count(), func.min(Dispute.due_on)).where(Dispute.brand_id == scope.brand_id)
     count, answer_by = session.execute(open_ones.where(Dispute.state == DisputeState.OPEN.value)).one()
     unread = select(func.count()).where(
         Message.brand_id == scope.brand_id, Message.from_partner.is_(True), Message.read_at.is_(None)
     )
-    sums = _payable(session, scope.brand_id, currency)
+    sums = _payable(session, scope.brand_id, currency, today)
     shops = _shape.run(session, "completeness", scope).rows
     told, missing = _sum(shops, "told"), _sum(shops, "missing")
     return Waiting(
@@ -183,10 +182,10 @@ def waiting(session: Session, scope: Scope, currency: str) -> Waiting:
     )
 
 
-def _payable(session: Session, brand_id: str, currency: str) -> list[int]:
+def _payable(session: Session, brand_id: str, currency: str, today: date) -> list[int]:
     """What each partner is to get now; what was taken back and is carried over is in none."""
-    due = payouts.waiting(session, brand_id)
-    return [int(amount) for _, other, amount, _ in due if other == currency and amount > 0]
+    due = _owed.payable(session, brand_id, today)
+    return [amount for _, other, amount, _ in due if other == currency and amount > 0]
 
 
 def _sum(rows: Iterable[Row], key: str) -> int:

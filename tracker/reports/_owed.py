@@ -70,6 +70,12 @@ def balances(session: Session, scope: Scope) -> dict[Key, Owed]:
     }
 
 
+def payable(session: Session, brand_id: str, today: date) -> list[tuple[str, str, int, int]]:
+    """What is approved and not paid by now: partner, currency, sum in minor units, how many commissions."""
+    known = balances(session, Scope(brand_id, today, today))
+    return [(*key, owed.payable, owed.rows) for key, owed in known.items() if owed.rows]
+
+
 def _over(session: Session, scope: Scope) -> list[Line]:
     if scope.start > scope.end:
         return []

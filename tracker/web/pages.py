@@ -224,7 +224,7 @@ def _overview(session: Session, view: View) -> dict[str, object]:
         "figures": _cockpit.COLUMNS,
         "running": _cockpit.running(session, view.scope, view.today),
         "placements": _cockpit.placements(session, view.scope),
-        "waiting": _cockpit.waiting(session, view.scope, view.brand.currency),
+        "waiting": _cockpit.waiting(session, view.scope, view.brand.currency, view.today),
         "failed_letters": mails.count(session).failed if person is not None and person.operator else 0,
         "objectives": OBJECTIVES,
         "channels_report": view.run(session, "channels"),

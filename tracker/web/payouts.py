@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from tracker.catalog import Desk, payouts
 from tracker.domain.roles import Right
 from tracker.errors import Conflict, say
+from tracker.reports import _owed
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
 from tracker.web._view import Names, View, to
@@ -62,7 +63,8 @@ def _page(wiring: Wiring, refused: Problems) -> Response:
         if view is None:
             return cast("Response", redirect(to("pages.overview")))
         desk = wiring.desk(session, view.brand.id)
-        waiting, paid = payouts.waiting(desk), payouts.newest(desk, _LATEST)
+        waiting = payouts.waiting(_owed.payable(session, view.brand.id, view.today))
+        paid = payouts.newest(desk, _LATEST)
         names = Names.of(session, view.brand.id)
     page = render_template("payouts.html", view=view, names=names, waiting=waiting, paid=paid, refused=refused)
     return Response(page, status=422 if refused else 200)
