@@ -20,11 +20,11 @@ from tracker.domain import metrics
 from tracker.domain.engagement import COUNTERS, Counters, known_sum
 from tracker.domain.objectives import Metric
 from tracker.ledger import snapshots
-from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Link, LinkHour, OrderRow, Placement
+from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Link, OrderRow, Placement
 from tracker.reports import _placements, _returns
-from tracker.reports._parts import Credited, brand_currency, credited
+from tracker.reports._parts import Credited, brand_currency, clicks_by_day, credited
 from tracker.reports._placements import known_pairs
-from tracker.reports._shape import Scope, span, zone_of
+from tracker.reports._shape import Scope, zone_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,13 @@ _SOLD = (Metric.ORDERS, Metric.NEW_CUSTOMERS, Metric.REVENUE)
 
 
 def read(session: Session, campaign: Campaign, start: date, end: date) -> Progress:
-    """A campaign's days from `start` to `end`, both included. Five queries."""
+    """A campaign's days from `start` to `end`, both included. The same few queries for any number of days."""
     scope = Scope(campaign.brand_id, start, end, campaign_id=campaign.id)
     linked, coded = _has_links(session, campaign), _has_codes(session, campaign)
     sold = credited(session, scope, OrderRow.placed_day) if linked or coded else None
     return Progress(
         currency=brand_currency(session, campaign.brand_id),
-        clicks=_clicks(session, scope) if linked else None,
+        clicks=clicks_by_day(session, scope) if linked else None,
         sold=None if sold is None else {(_as_day(key), currency): one for (key, currency), one in sold.items()},
         counted=_counted(session, campaign),
     )
@@ -170,22 +170,6 @@ def _first_cost(session: Session, campaign: Campaign) -> date | None:
         .where(func.coalesce(Cost.campaign_id, Placement.campaign_id) == campaign.id)
     )
     return session.execute(query).scalar()
-
-
-def _clicks(session: Session, scope: Scope) -> dict[date, int]:
-    zone = zone_of(session, scope.brand_id)
-    start, end = span(scope, zone)
-    query = (
-        select(LinkHour.hour, func.sum(LinkHour.human))
-        .join(Link, Link.id == LinkHour.link_id)
-        .where(Link.brand_id == scope.brand_id, Link.campaign_id == scope.campaign_id)
-        .where(LinkHour.hour >= start, LinkHour.hour < end)
-        .group_by(LinkHour.hour)
-    )
-    found: dict[date, int] = defaultdict(int)
-    for hour, human in session.execute(query):
-        found[hour.astimezone(zone).date()] += int(human)
-    return found
 
 
 def _counted(session: Session, campaign: Campaign) -> list[list[Seen]]:
