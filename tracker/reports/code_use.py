@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Select, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain import codes, metrics
 from tracker.domain.catalog import Channel, PartnerKind
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Partner, Touch
+from tracker.reports import _rolled
 from tracker.reports._crossing import number, seconds
 from tracker.reports._parts import brand_currency, kept_by, orders_of, partners_of
 from tracker.reports._performance import CURRENCY
@@ -82,12 +85,25 @@ def _added(row: Row, use: _Use) -> Row:
 
 
 def _uses(session: Session, scope: Scope) -> list[_Use]:
+    deals = _deals(session, scope.brand_id)
+    return [
+        _Use(text, partner, currency, _figures(bool(clicked), last in deals, int(orders), int(revenue)))
+        for text, partner, currency, clicked, last, orders, revenue in _rolled.asked(session, scope, _lines)
+    ]
+
+
+def _deals(session: Session, brand_id: str) -> set[str]:
+    """The coupon and cashback sites. They are asked for now: whoever becomes one was one in kept days too."""
+    query = select(Partner.id).where(Partner.brand_id == brand_id, Partner.kind.in_(DEALS))
+    return set(session.execute(query).scalars())
+
+
+@_rolled.additive("codes-and-clicks", 5)
+def _lines(session: Session, scope: Scope) -> Iterable[Line]:
+    """By code, owner, currency, whether there is a click of the owner, and whose click came right before the order."""
     by = (
-        Touch.code,
-        Touch.partner_id,
-        OrderRow.currency,
-        _clicked().label("clicked"),
-        _leaked(session).label("leaked"),
+        *(Touch.code, Touch.partner_id, OrderRow.currency),
+        *(_clicked().label("clicked"), _right_before(session).label("right_before")),
     )
     each = (
         select(*by, OrderRow.net)
@@ -98,10 +114,7 @@ def _uses(session: Session, scope: Scope) -> list[_Use]:
     )
     keys = list(each.c)[: len(by)]
     query: Select[*tuple[Any, ...]] = select(*keys, func.count(), func.sum(each.c.net)).group_by(*keys)
-    return [
-        _Use(text, partner, currency, _figures(clicked, leaked, orders, int(revenue)))
-        for text, partner, currency, clicked, leaked, orders, revenue in session.execute(query)
-    ]
+    return (tuple(row) for row in session.execute(query))
 
 
 def _figures(clicked: bool, leaked: bool, orders: int, revenue: int) -> tuple[int, ...]:
@@ -115,16 +128,10 @@ def _clicked() -> ColumnElement[bool]:
     return exists().where(click.order_id == Touch.order_id, click.partner_id == Touch.partner_id, click.kind == "click")
 
 
-def _leaked(session: Session) -> ColumnElement[bool]:
-    """Whether the journey's last click was a coupon or cashback site's, and right before the order."""
-    click, later = aliased(Touch), aliased(Touch)
-    after = exists().where(later.order_id == click.order_id, later.position > click.position, later.kind == "click")
-    last = exists().where(
-        click.order_id == Touch.order_id,
-        click.kind == "click",
-        Partner.id == click.partner_id,
-        Partner.kind.in_(DEALS),
-        seconds(session, OrderRow.placed_at) - seconds(session, click.at) <= LEAK,
-        ~after,
-    )
-    return and_(Touch.channel == Channel.INFLUENCE, last)
+def _right_before(session: Session) -> ColumnElement[str | None]:
+    """Whose the journey's last click was, where an influencer's code was used at most LEAK seconds later."""
+    click = aliased(Touch)
+    late = seconds(session, OrderRow.placed_at) - seconds(session, click.at) <= LEAK
+    last = select(case((late, click.partner_id))).where(click.order_id == Touch.order_id, click.kind == "click")
+    of_influence = last.correlate(OrderRow, Touch).order_by(click.position.desc()).limit(1).scalar_subquery()
+    return case((Touch.channel == Channel.INFLUENCE, of_influence))

@@ -79,30 +79,41 @@ def rows(session: Session, scope: Scope) -> list[Row]:
 
 def _credited(session: Session, scope: Scope) -> Under:
     """What each partner is credited with in each currency, by model, and by PAYING. One query for all of them."""
-    under: Under = {}
     everyone = replace(scope, partner_id=None)  # a partner's lines are among everyone's, and those are kept
-    for model, paying, partner_id, currency, amount in _rolled.asked(session, everyone, _by_model):
-        if scope.partner_id not in (None, partner_id):
-            continue
-        for name in (model, PAYING) if paying else (model,):
-            figures = under.setdefault(name, {})
-            key = (partner_id, currency or "")
-            figures[key] = figures.get(key, 0) + int(amount)
-    return {name: figures for name, figures in under.items() if name == PAYING or name in _MODELS}
+    found = [
+        (partner_id, currency, numbers)
+        for partner_id, currency, *numbers in _rolled.asked(session, everyone, _by_model)
+        if scope.partner_id in (None, partner_id)
+    ]
+    under: Under = {}
+    for place, name in enumerate((*_MODELS, PAYING)):
+        amounts, counts = 2 * place, 2 * place + 1
+        if any(numbers[counts] for *_, numbers in found):
+            under[name] = {(partner, currency or ""): n[amounts] for partner, currency, n in found if n[counts]}
+    return under
 
 
-@_rolled.additive("models", 4)
+@_rolled.additive("under-models", 2)
 def _by_model(session: Session, scope: Scope) -> Iterable[Line]:
-    by = (CreditSet.model, CreditSet.paying, Credit.partner_id, OrderRow.currency)
+    """By partner and currency, for each of _MODELS and what pays: the amount, and how many credits it is of."""
+    by = (Credit.partner_id, OrderRow.currency, CreditSet.model, CreditSet.paying)
     query = (
-        select(*by, func.sum(Credit.amount))
+        select(*by, func.sum(Credit.amount), func.count())
         .select_from(OrderRow)
         .join(CreditSet, CreditSet.order_id == OrderRow.id)
         .join(Credit, Credit.set_id == CreditSet.id)
         .where(*orders_of(scope), CreditSet.sealed.is_(True), *kept_by(scope, Credit))
         .group_by(*by)
     )
-    return (tuple(row) for row in session.execute(query))
+    places = {name: 2 * place for place, name in enumerate((*_MODELS, PAYING))}
+    found: dict[tuple[str, str | None], list[int]] = {}
+    for partner_id, currency, model, paying, amount, count in session.execute(query):
+        numbers = found.setdefault((partner_id, currency), [0] * 2 * len(places))
+        for name in (model, PAYING) if paying else (model,):
+            if name in places:
+                numbers[places[name]] += int(amount)
+                numbers[places[name] + 1] += count
+    return [(*key, *numbers) for key, numbers in found.items()]
 
 
 def _figures(key: Key, under: Under) -> Row:
