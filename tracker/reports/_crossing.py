@@ -9,13 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, case, cast, exists, func
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Label,
+    Select,
+    SQLColumnExpression,
+    Subquery,
+    case,
+    cast,
+    exists,
+    func,
+    select,
+)
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain import metrics
 from tracker.ledger.database import is_postgresql
-from tracker.ledger.tables import OrderRow, Touch
-from tracker.reports._parts import Condition, Total, brand_currency, in_order, kept_by, totals
+from tracker.ledger.figures import Line
+from tracker.ledger.tables import OrderRow, Placement, Touch
+from tracker.reports._parts import Condition, Total, brand_currency, in_order, kept_by, orders_of, totals
 from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope
 
@@ -42,6 +55,30 @@ def standing(scope: Scope) -> list[Condition]:
     touch = aliased(Touch)
     kept = kept_by(scope, touch)
     return [exists().where(touch.order_id == OrderRow.id, *kept)] if kept else []
+
+
+def grain_of(grain: str) -> Label[Any]:
+    """What of a touch a filter keeps."""
+    there = select(Placement.network).where(Placement.id == Touch.placement_id, Placement.brand_id == Touch.brand_id)
+    columns: dict[str, SQLColumnExpression[Any]] = {
+        "campaign": Touch.campaign_id,
+        "network": there.scalar_subquery(),
+        "partner": Touch.partner_id,
+    }
+    return columns[grain].label("only")
+
+
+def standing_by(scope: Scope, grain: str) -> Subquery:
+    """The orders in whose journey something stands that a filter would keep, once for each value of the filter."""
+    only = grain_of(grain)
+    query = select(Touch.order_id, only).join(OrderRow, OrderRow.id == Touch.order_id).where(*orders_of(scope))
+    each = query.distinct().subquery()
+    return select(each).where(each.c.only.is_not(None)).subquery()
+
+
+def for_each(session: Session, query: Select[*tuple[Any, ...]], only: SQLColumnExpression[Any]) -> Iterable[Line]:
+    """The lines of a query for each value that a filter may keep, that value in front."""
+    return ((row[-1], *row[:-1]) for row in session.execute(query.add_columns(only).group_by(only)))
 
 
 def seconds(session: Session, moment: SQLColumnExpression[Any]) -> ColumnElement[int]:

@@ -23,10 +23,12 @@ from tracker.ledger.figures import Kept, Line, Span
 from tracker.reports._shape import PAYING, Scope
 
 Live = Callable[[Session, Scope], Iterable[Sequence[object]]]
+ByGrain = Callable[[Session, Scope, str], Iterable[Sequence[object]]]
 
 # Asking as many separate stretches of days costs more than asking a longer one at once.
 _STRETCHES = 8
 _TRIES = 3
+GRAINS = ("campaign", "network", "partner")
 _REVISION = 2  # grows when a figure comes to mean something else under the same name
 
 
@@ -35,7 +37,8 @@ class Figure:
     """`keys` says how many of a line's cells name what it is of; the others are numbers that may be added up.
 
     `by_model` says that it depends on the model: then it is kept for the one that pays. It is kept for all orders, and
-    `by_channel` for each channel; under other filters it is asked live. One that is not of orders is asked of days
+    `by_channel` for each channel. `by_grain` asks for it under a filter of `grains`, for every value of it at once: its
+    lines begin with that value. Under other filters it is asked live. One that is not of orders is asked of days
     without orders too: `always`.
     """
 
@@ -45,6 +48,20 @@ class Figure:
     by_model: bool = False
     by_channel: bool = True
     always: bool = False
+    by_grain: ByGrain | None = None
+    grains: tuple[str, ...] = ()
+
+    def grain_of(self, scope: Scope) -> tuple[str, str] | None:
+        """The only filter of the scope and what it keeps, where that is kept."""
+        filters = (("campaign", scope.campaign_id), ("network", scope.network), ("partner", scope.partner_id))
+        chosen = [(grain, value) for grain, value in filters if value]
+        if len(chosen) != 1 or scope.channel or (scope.model != PAYING and self.by_model):
+            return None
+        return chosen[0] if chosen[0][0] in self.grains else None
+
+    def under(self, grain: str) -> str:
+        """The name under which it is kept for every value of a filter."""
+        return f"{self.name}/{grain} all"
 
     def named(self, scope: Scope) -> str | None:
         """The name under which it is kept for the filters of `scope`; None where it is not."""
@@ -59,12 +76,19 @@ _figures: dict[str, Figure] = {}
 
 
 def additive(
-    name: str, keys: int, *, by_model: bool = False, by_channel: bool = True, always: bool = False
+    name: str,
+    keys: int,
+    *,
+    by_model: bool = False,
+    by_channel: bool = True,
+    always: bool = False,
+    by_grain: ByGrain | None = None,
+    grains: tuple[str, ...] = GRAINS,
 ) -> Callable[[Live], Figure]:
     """Make a figure of the function that asks for it, and have its days kept."""
 
     def made(live: Live) -> Figure:
-        figure = Figure(name, keys, live, by_model, by_channel, always)
+        figure = Figure(name, keys, live, by_model, by_channel, always, by_grain, grains if by_grain else ())
         _figures[name] = figure
         return figure
 
@@ -79,7 +103,10 @@ def registered() -> list[Figure]:
 
 def asked(session: Session, scope: Scope, figure: Figure) -> list[Line]:
     """The figure's lines over the scope, each of its keys once; in no order."""
-    name = figure.named(scope)
+    name, grain = figure.named(scope), figure.grain_of(scope)
+    if grain is not None:
+        kept, only = figure.under(grain[0]), grain[1]
+        return summed(session, scope, kept, figure.keys, lambda part: figure.live(session, part), only=only)
     if name is None:
         return [tuple(line) for line in figure.live(session, scope)]
     return summed(session, scope, name, figure.keys, lambda part: figure.live(session, part))

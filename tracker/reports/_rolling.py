@@ -27,7 +27,7 @@ Found = dict[date, dict[str, list[Line]]]
 
 def names() -> list[str]:
     """What names the figures that are kept."""
-    own = [f"{figure.name} {figure.keys} {figure.by_model}" for figure in _rolled.registered()]
+    own = [f"{figure.name} {figure.keys} {figure.by_model} {figure.grains}" for figure in _rolled.registered()]
     return sorted([*own, *_rolled_parts.keys(), *models()])
 
 
@@ -159,6 +159,16 @@ def _lines(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date, 
             for scope in _rolled.scopes(figure, brand_id, day):
                 lines = figures.added_up(figure.live(session, scope), figure.keys)
                 yield day, figure.named(scope) or "", lines
+            yield from _by_grain(session, brand_id, day, figure)
+
+
+def _by_grain(
+    session: Session, brand_id: str, day: date, figure: _rolled.Figure
+) -> Iterator[tuple[date, str, list[Line]]]:
+    whole = Scope(brand_id, day, day)
+    if figure.by_grain is not None:
+        for grain in figure.grains:
+            yield day, figure.under(grain), figures.added_up(figure.by_grain(session, whole, grain), figure.keys + 1)
 
 
 def _days_with_orders(brand_id: str, days: Span) -> Select[date | None]:
@@ -193,4 +203,8 @@ def _added(session: Session, brand_id: str, month: date, last: date) -> dict[str
 
 def _keys() -> dict[str, int]:
     """How many cells of a line are keys, by the first word of the name."""
-    return {figure.name: figure.keys for figure in _rolled.registered()} | _rolled_parts.keys()
+    found = _rolled_parts.keys()
+    for figure in _rolled.registered():
+        found[figure.name] = figure.keys
+        found |= {f"{figure.name}/{grain}": figure.keys + 1 for grain in figure.grains}
+    return found

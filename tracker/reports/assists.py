@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import Select, Subquery, case, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Partner, Touch
 from tracker.reports import _rolled
-from tracker.reports._crossing import number
+from tracker.reports._crossing import for_each, grain_of, number
 from tracker.reports._parts import brand_currency, kept_by, orders_of, partners_of
 from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope
@@ -54,39 +54,48 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     )  # fmt: skip
 
 
-@_rolled.additive("assists", 2)
+def _by_grain(session: Session, scope: Scope, grain: str) -> Iterable[Line]:
+    only = grain_of(grain)
+    each = _hands(scope).add_columns(only).group_by(only).subquery()
+    return for_each(session, _added(each).where(each.c.only.is_not(None)), each.c.only)
+
+
+@_rolled.additive("assists", 2, by_grain=_by_grain)
 def _lines(session: Session, scope: Scope) -> Iterable[Line]:
-    return (tuple(row) for row in session.execute(_query(scope)))
+    return (tuple(row) for row in session.execute(_added(_hands(scope).subquery())))
 
 
-def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
-    kept = and_(True, *kept_by(scope, Touch))
-    each = (
+def _hands(scope: Scope) -> Select[*tuple[Any, ...]]:
+    """What each partner whom the filters keep did in each order, and how many partners stand in it at all."""
+    company = (
+        select(Touch.order_id, func.count(Touch.partner_id.distinct()).label("partners"))
+        .join(OrderRow, OrderRow.id == Touch.order_id)
+        .where(*orders_of(scope))
+        .group_by(Touch.order_id)
+        .subquery()
+    )
+    whole = (OrderRow.id, Touch.partner_id, OrderRow.currency, OrderRow.net, company.c.partners)
+    return (
         select(
-            Touch.partner_id,
-            OrderRow.currency,
-            OrderRow.net,
-            func.max(case((kept, 1), else_=0)).label("kept"),
-            func.max(case((kept & Touch.opener.is_(True), 1), else_=0)).label("opened"),
-            func.max(case((kept & Touch.closer.is_(True), 1), else_=0)).label("closed"),
-            func.count().over(partition_by=OrderRow.id).label("partners"),
+            *whole[1:],
+            func.max(case((Touch.opener.is_(True), 1), else_=0)).label("opened"),
+            func.max(case((Touch.closer.is_(True), 1), else_=0)).label("closed"),
         )
         .select_from(OrderRow)
         .join(Touch, Touch.order_id == OrderRow.id)
-        .where(*orders_of(scope))
-        .group_by(OrderRow.id, Touch.partner_id, OrderRow.currency, OrderRow.net)
-        .subquery()
+        .join(company, company.c.order_id == OrderRow.id)
+        .where(*orders_of(scope), *kept_by(scope, Touch))
+        .group_by(*whole)
     )
+
+
+def _added(each: Subquery) -> Select[*tuple[Any, ...]]:
     part = each.c
-    return (
-        select(
-            *(part.partner_id, part.currency, func.count(), func.sum(part.opened), func.sum(part.closed)),
-            func.sum(case((part.partners == 1, 1), else_=0)),
-            func.sum(case((part.closed == 0, part.net), else_=0)),
-        )
-        .where(part.kept == 1)
-        .group_by(part.partner_id, part.currency)
-    )
+    return select(
+        *(part.partner_id, part.currency, func.count(), func.sum(part.opened), func.sum(part.closed)),
+        func.sum(case((part.partners == 1, 1), else_=0)),
+        func.sum(case((part.closed == 0, part.net), else_=0)),
+    ).group_by(part.partner_id, part.currency)
 
 
 def _row(line: tuple[Any, ...], partners: dict[str, Partner]) -> Row:

@@ -12,7 +12,7 @@ from tracker.domain.catalog import Channel
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Touch
 from tracker.reports import _crossing, _rolled
-from tracker.reports._crossing import FIGURES, standing, tabulated
+from tracker.reports._crossing import FIGURES, for_each, standing, standing_by, tabulated
 from tracker.reports._parts import is_filtered, orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
 
@@ -36,14 +36,19 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     return tabulated(session, scope, _rolled.asked(session, scope, _lines), ("opener", "closer"), _place)
 
 
-@_rolled.additive("crossing", 3)
+def _by_grain(session: Session, scope: Scope, grain: str) -> Iterable[Line]:
+    stood = standing_by(scope, grain)
+    query = _query(scope, whole=False).join(stood, stood.c.order_id == OrderRow.id)
+    return for_each(session, query, stood.c.only)
+
+
+@_rolled.additive("crossing", 3, by_grain=_by_grain)
 def _lines(session: Session, scope: Scope) -> Iterable[Line]:
-    return (tuple(row) for row in session.execute(_query(scope)))
+    return (tuple(row) for row in session.execute(_query(scope, whole=not is_filtered(scope))))
 
 
-def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
+def _query(scope: Scope, *, whole: bool) -> Select[*tuple[Any, ...]]:
     opener, closer = aliased(Touch), aliased(Touch)
-    whole = not is_filtered(scope)
     named = [func.coalesce(touch.channel, literal(NOBODY)) for touch in (opener, closer)]
     return (
         select(*named, OrderRow.currency, *FIGURES)

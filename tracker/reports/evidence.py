@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, Subquery, case, func, select
 from sqlalchemy.orm import Session
 
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Touch
 from tracker.reports import _crossing, _rolled
-from tracker.reports._crossing import FIGURES, tabulated
+from tracker.reports._crossing import FIGURES, for_each, grain_of, tabulated
 from tracker.reports._parts import is_filtered, kept_by, orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
 
@@ -49,13 +49,21 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     return tabulated(session, scope, lines, ("evidence",), lambda row: places[str(row["evidence"])])
 
 
-@_rolled.additive("evidence", 2)
+def _by_grain(session: Session, scope: Scope, grain: str) -> Iterable[Line]:
+    only = grain_of(grain)
+    each = _tied(scope).add_columns(only).group_by(only).subquery()
+    return for_each(session, _query(scope, each, whole=False).where(each.c.only.is_not(None)), each.c.only)
+
+
+@_rolled.additive("evidence", 2, by_grain=_by_grain)
 def _lines(session: Session, scope: Scope) -> Iterable[Line]:
-    return (tuple(row) for row in session.execute(_query(scope)))
+    query = _query(scope, _tied(scope).subquery(), whole=not is_filtered(scope))
+    return (tuple(row) for row in session.execute(query))
 
 
-def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
-    each = (
+def _tied(scope: Scope) -> Select[*tuple[Any, ...]]:
+    """Whether each order is tied to somebody by a click, and whether by a code."""
+    return (
         select(
             Touch.order_id,
             func.max(case((Touch.kind == "click", 1), else_=0)).label("tracked"),
@@ -64,8 +72,10 @@ def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
         .join(OrderRow, OrderRow.id == Touch.order_id)
         .where(*orders_of(scope), *kept_by(scope, Touch))
         .group_by(Touch.order_id)
-        .subquery()
     )
+
+
+def _query(scope: Scope, each: Subquery, *, whole: bool) -> Select[*tuple[Any, ...]]:
     layer = case(
         (each.c.order_id.is_(None), "untied"),
         (each.c.tracked == 0, "code_alone"),
@@ -75,7 +85,7 @@ def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
     return (
         select(layer, OrderRow.currency, *FIGURES)
         .select_from(OrderRow)
-        .join(each, each.c.order_id == OrderRow.id, isouter=not is_filtered(scope))
+        .join(each, each.c.order_id == OrderRow.id, isouter=whole)
         .where(*orders_of(scope))
         .group_by(layer, OrderRow.currency)
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from typing import Any
 
-from sqlalchemy import Subquery, case, func, select
+from sqlalchemy import Select, Subquery, case, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.catalog import Channel
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Touch
 from tracker.reports import _crossing, _rolled
-from tracker.reports._crossing import FIGURES, TOTAL, seconds, tabulated
+from tracker.reports._crossing import FIGURES, TOTAL, for_each, grain_of, seconds, tabulated
 from tracker.reports._parts import kept_by, orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
 
@@ -54,27 +55,47 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     return [row | {"median": medians[str(row["currency"])] if row["lag"] == TOTAL else None} for row in found]
 
 
-@_rolled.additive("lag", 2)
+def _steps_by_grain(session: Session, scope: Scope, grain: str) -> Iterable[Line]:
+    each = _lags_by(session, scope, grain)
+    return for_each(session, _stepped(each), each.c.only)
+
+
+@_rolled.additive("lag", 2, by_grain=_steps_by_grain)
 def _steps(session: Session, scope: Scope) -> Iterable[Line]:
-    each = _lags(session, scope)
+    return (tuple(row) for row in session.execute(_stepped(_lags(session, scope).subquery())))
+
+
+def _stepped(each: Subquery) -> Select[*tuple[Any, ...]]:
     step = case(*((each.c.lag < until, name) for name, _, until in _STEPS), else_=_LONGER)
-    query = (
+    return (
         select(step, OrderRow.currency, *FIGURES)
         .select_from(OrderRow)
         .join(each, each.c.order_id == OrderRow.id)
         .group_by(step, OrderRow.currency)
     )
-    return (tuple(row) for row in session.execute(query))
 
 
-@_rolled.additive("lag-seconds", 2)
+def _seconds_by_grain(session: Session, scope: Scope, grain: str) -> Iterable[Line]:
+    each = _lags_by(session, scope, grain)
+    return for_each(session, _counted(each), each.c.only)
+
+
+@_rolled.additive("lag-seconds", 2, by_grain=_seconds_by_grain)
 def _seconds(session: Session, scope: Scope) -> Iterable[Line]:
-    each = _lags(session, scope)
-    query = select(each.c.currency, each.c.lag, func.count()).group_by(each.c.currency, each.c.lag)
-    return (tuple(row) for row in session.execute(query))
+    return (tuple(row) for row in session.execute(_counted(_lags(session, scope).subquery())))
 
 
-def _lags(session: Session, scope: Scope) -> Subquery:
+def _counted(each: Subquery) -> Select[*tuple[Any, ...]]:
+    return select(each.c.currency, each.c.lag, func.count()).group_by(each.c.currency, each.c.lag)
+
+
+def _lags_by(session: Session, scope: Scope, grain: str) -> Subquery:
+    only = grain_of(grain)
+    each = _lags(session, scope).add_columns(only).group_by(only).subquery()
+    return select(each).where(each.c.only.is_not(None)).subquery()
+
+
+def _lags(session: Session, scope: Scope) -> Select[*tuple[Any, ...]]:
     """The orders that began with a click of the channel, and the seconds from it to the order."""
     channel = scope.channel or Channel.INFLUENCE
     lag = seconds(session, OrderRow.placed_at) - seconds(session, func.min(Touch.at))
@@ -83,7 +104,6 @@ def _lags(session: Session, scope: Scope) -> Subquery:
         .join(Touch, Touch.order_id == OrderRow.id)
         .where(*orders_of(scope), *kept_by(scope, Touch), Touch.channel == channel, Touch.kind == "click")
         .group_by(OrderRow.id, OrderRow.currency, OrderRow.placed_at)
-        .subquery()
     )
 
 

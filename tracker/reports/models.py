@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from tracker import plugins
 from tracker.attribution._shape import Rule
 from tracker.ledger.figures import Line
-from tracker.ledger.tables import Credit, CreditSet, OrderRow
+from tracker.ledger.tables import Credit, CreditSet, OrderRow, Placement
 from tracker.reports import _rolled
+from tracker.reports._crossing import for_each
 from tracker.reports._parts import Credited, Key, brand_currency, credited, grouped, kept_by, orders_of, partners_of
 from tracker.reports._performance import CURRENCY, by_revenue
 from tracker.reports._shape import PAYING, Column, Kind, Row, Scope
@@ -93,11 +95,22 @@ def _credited(session: Session, scope: Scope) -> Under:
     return under
 
 
-@_rolled.additive("under-models", 2)
+def _by_grain(session: Session, scope: Scope, grain: str) -> Iterable[Line]:
+    there = select(Placement.network).where(Placement.id == Credit.placement_id, Placement.brand_id == Credit.brand_id)
+    only = (Credit.campaign_id if grain == "campaign" else there.scalar_subquery()).label("only")
+    lines = for_each(session, _query(scope), only)
+    return _in_columns((line[:3], line[3:]) for line in lines if line[0] is not None)
+
+
+@_rolled.additive("under-models", 2, by_grain=_by_grain, grains=("campaign", "network"))
 def _by_model(session: Session, scope: Scope) -> Iterable[Line]:
     """By partner and currency, for each of _MODELS and what pays: the amount, and how many credits it is of."""
+    return _in_columns((row[:2], row[2:]) for row in session.execute(_query(scope)))
+
+
+def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
     by = (Credit.partner_id, OrderRow.currency, CreditSet.model, CreditSet.paying)
-    query = (
+    return (
         select(*by, func.sum(Credit.amount), func.count())
         .select_from(OrderRow)
         .join(CreditSet, CreditSet.order_id == OrderRow.id)
@@ -105,10 +118,14 @@ def _by_model(session: Session, scope: Scope) -> Iterable[Line]:
         .where(*orders_of(scope), CreditSet.sealed.is_(True), *kept_by(scope, Credit))
         .group_by(*by)
     )
+
+
+def _in_columns(lines: Iterable[tuple[Line, Line]]) -> list[Line]:
+    """Keys, each with a model, whether it pays, an amount and a count, as one line of all models."""
     places = {name: 2 * place for place, name in enumerate((*_MODELS, PAYING))}
-    found: dict[tuple[str, str | None], list[int]] = {}
-    for partner_id, currency, model, paying, amount, count in session.execute(query):
-        numbers = found.setdefault((partner_id, currency), [0] * 2 * len(places))
+    found: dict[Line, list[int]] = {}
+    for key, (model, paying, amount, count) in lines:
+        numbers = found.setdefault(tuple(key), [0] * 2 * len(places))
         for name in (model, PAYING) if paying else (model,):
             if name in places:
                 numbers[places[name]] += int(amount)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import OrderRow, Touch
 from tracker.reports import _crossing, _rolled
-from tracker.reports._crossing import FIGURES, standing, tabulated
+from tracker.reports._crossing import FIGURES, for_each, standing, standing_by, tabulated
 from tracker.reports._parts import orders_of
 from tracker.reports._shape import Column, Kind, Row, Scope
 
@@ -35,8 +36,17 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     return tabulated(session, scope, lines, ("touches",), lambda row: str(row["touches"]))
 
 
-@_rolled.additive("touches", 2)
+def _by_grain(session: Session, scope: Scope, grain: str) -> Iterable[Line]:
+    stood = standing_by(scope, grain)
+    return for_each(session, _query(scope).join(stood, stood.c.order_id == OrderRow.id), stood.c.only)
+
+
+@_rolled.additive("touches", 2, by_grain=_by_grain)
 def _lines(session: Session, scope: Scope) -> Iterable[Line]:
+    return (tuple(row) for row in session.execute(_query(scope)))
+
+
+def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
     each = (
         select(OrderRow.id.label("order_id"), func.count().label("number"))
         .join(Touch, Touch.order_id == OrderRow.id)
@@ -45,13 +55,12 @@ def _lines(session: Session, scope: Scope) -> Iterable[Line]:
         .subquery()
     )
     number = case((each.c.number < _MOST, each.c.number), else_=_MOST)
-    query = (
+    return (
         select(number, OrderRow.currency, *FIGURES)
         .select_from(OrderRow)
         .join(each, each.c.order_id == OrderRow.id)
         .group_by(number, OrderRow.currency)
     )
-    return (tuple(row) for row in session.execute(query))
 
 
 def _said(number: int) -> str:
