@@ -21,8 +21,8 @@ from tracker.domain.ids import derived_id
 from tracker.errors import Unavailable
 from tracker.ledger import clicks, figures
 from tracker.ledger.database import open_database, sessions, writing
-from tracker.ledger.tables import DayChange, Figure, LinkDayClicks, OrderRow, Placement, RolledDay
-from tracker.reports import _click_says, _rolling
+from tracker.ledger.tables import Campaign, DayChange, Figure, Link, LinkDayClicks, OrderRow, Placement, RolledDay
+from tracker.reports import _click_says, _rolled, _rolling
 from tracker.reports._shape import Row, Scope, reports, zone_of
 
 TODAY = NOON.date()
@@ -51,6 +51,7 @@ def seeded(ledger: Ledger, seed: int = 1, orders_: int = 24) -> World:
     for text_, owner in (("ALICE10", partners[0]), ("DEAL5", partners[3])):
         world.code(text_, owner)
     world.place(world.alice_link, "tiktok")
+    pushed(ledger, world, world.alice_link, links[2])
     for number in range(orders_):
         ago = dice.choice((2, 3, 3, 19, 20, 21, 22)) + dice.random()
         told = [world.click(dice.choice(links), days=ago + dice.random() * 9) for _ in range(dice.randrange(4))]
@@ -62,6 +63,16 @@ def seeded(ledger: Ledger, seed: int = 1, orders_: int = 24) -> World:
     for number in range(20):
         visit(ledger, world, dice.choice(links), f"{number}", days=dice.choice((1, 2, 21, 25)))
     return world
+
+
+def pushed(ledger: Ledger, world: World, *links: str) -> None:
+    """A campaign that these links belong to."""
+    campaign = derived_id("campaign", world.brand)
+    with ledger.writing() as session:
+        session.add(Campaign(id=campaign, brand_id=world.brand, name="Push", utm={}, created_at=before(days=90)))
+        session.flush()
+        for link in links:
+            session.get_one(Link, link).campaign_id = campaign
 
 
 def visit(ledger: Ledger, world: World, link: str, name: str, **ago: float) -> None:
@@ -239,6 +250,37 @@ def test_a_placement_of_another_network_is_counted_there_at_once(sqlite_ledger: 
     with sqlite_ledger.writing() as session:
         figures.forget(session, world.brand)
     assert on_networks(sqlite_ledger, world) == after
+
+
+def test_no_filter_can_tell_what_is_rolled_up(ledger: Ledger) -> None:
+    world = seeded(ledger, seed=2, orders_=40)
+    live = under_filters(ledger, world)
+    assert all(any(rows for key, rows in live.items() if key[1] == grain) for grain in _rolled.GRAINS)
+    assert roll(ledger, world) > 30
+    assert under_filters(ledger, world) == live
+    world.order(net="77.00", clicks=[world.click(world.alice_link, days=22)], codes=["alice10"], days=21)
+    world.attribute()
+    late = under_filters(ledger, world)
+    assert late != live
+    with ledger.writing() as session:
+        figures.forget(session, world.brand)
+    assert under_filters(ledger, world) == late
+
+
+def under_filters(ledger: Ledger, world: World) -> dict[tuple[str, str], list[Row]]:
+    """What every report that is kept under filters says under each of them."""
+    whole, campaign = Scope(world.brand, FIRST, TODAY), derived_id("campaign", world.brand)
+    scopes = {
+        "campaign": replace(whole, campaign_id=campaign),
+        "network": replace(whole, network="tiktok"),
+        "partner": replace(whole, partner_id=world.bob),
+    }
+    names = {figure.live.__module__.rpartition(".")[2] for figure in _rolled.registered() if figure.grains}
+    return {
+        (name, grain): ordered(report_rows(ledger, name, scope))
+        for name in sorted(names)
+        for grain, scope in scopes.items()
+    }
 
 
 def on_networks(ledger: Ledger, world: World) -> dict[str, list[list[Row]]]:
