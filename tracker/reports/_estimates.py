@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import accumulate, pairwise
 from typing import Any
 
 from sqlalchemy import exists, func, select
@@ -23,17 +25,27 @@ DAY = 24  # hours
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Orders of one currency, by the hours since 1970 in which they were placed."""
+    """Orders of one currency: the hours since 1970 in which some were placed, and what had come until each began."""
 
-    by_hour: Mapping[int, Total]
+    hours: tuple[int, ...]
+    orders: tuple[int, ...]
+    revenue: tuple[int, ...]
+
+    @classmethod
+    def of(cls, by_hour: Mapping[int, Total]) -> Hours:
+        """Those that were placed in each hour."""
+        hours = sorted(by_hour)
+        placed = [by_hour[hour] for hour in hours]
+        orders = accumulate((total.orders for total in placed), initial=0)
+        return cls(tuple(hours), tuple(orders), tuple(accumulate((total.revenue for total in placed), initial=0)))
 
     def days(self, start: int, first: int, last: int) -> list[Total]:
         """Days of 24 hours before and after the hour `start`: from the `first`, such as -56, up to but not `last`."""
-        return [self._day(start + day * DAY) for day in range(first, last)]
-
-    def _day(self, start: int) -> Total:
-        placed = [self.by_hour[hour] for hour in range(start, start + DAY) if hour in self.by_hour]
-        return Total(sum(total.orders for total in placed), sum(total.revenue for total in placed))
+        places = [bisect_left(self.hours, start + day * DAY) for day in range(first, last + 1)]
+        return [
+            Total(self.orders[end] - self.orders[begin], self.revenue[end] - self.revenue[begin])
+            for begin, end in pairwise(places)
+        ]
 
 
 def hour_of(moment: datetime) -> int:
@@ -46,7 +58,7 @@ def untracked(session: Session, scope: Scope) -> dict[str, Hours]:
     found: dict[str, dict[int, Total]] = {}
     for at, currency, orders, net in _rolled.asked(session, _rolled.whole(scope), _untracked):
         found.setdefault(currency or "", {})[at] = Total(orders, net)
-    return {currency: Hours(by_hour) for currency, by_hour in found.items()}
+    return {currency: Hours.of(by_hour) for currency, by_hour in found.items()}
 
 
 @_rolled.additive("untracked", 2, by_channel=False)

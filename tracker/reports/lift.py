@@ -6,7 +6,7 @@ An estimate is never a credit and is never paid.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -84,6 +84,17 @@ class _Published:
         return hour_of(self.at)
 
 
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """How many other publications stand near one, and whether each day before it may be compared with.
+
+    It may not where orders were not known yet or another placement was fresh.
+    """
+
+    others: int
+    days: Sequence[bool]
+
+
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a placement published in the period and currency, the latest first."""
     shown = _published(session, scope)
@@ -98,7 +109,11 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     everywhere = replace(wide, campaign_id=None, channel=None, partner_id=None)
     series, others = untracked(session, wide), sorted(one.hour for one in _published(session, everywhere))
     currencies = in_order(series, brand_currency(session, scope.brand_id))
-    return [_row(one, currency, series, known, others) for one in shown for currency in currencies]
+    return [
+        _row(one, currency, series.get(currency, Hours.of({})), known, alone)
+        for one, alone in ((one, _alone(one, hour_of(known[0]), others)) for one in shown)
+        for currency in currencies
+    ]
 
 
 def _published(session: Session, scope: Scope) -> list[_Published]:
@@ -126,12 +141,13 @@ def _published(session: Session, scope: Scope) -> list[_Published]:
 def _row(
     one: _Published,
     currency: str,
-    series: Mapping[str, Hours],
+    series: Hours,
     known: tuple[datetime, datetime],
-    others: Sequence[int],
+    alone: _Alone,
 ) -> Row:
-    days = series.get(currency, Hours({})).days(one.hour, -WEEKS_BEFORE * WEEK, DAYS_AFTER)
-    before, after = _comparable(one, days[:-DAYS_AFTER], hour_of(known[0]), others), days[-DAYS_AFTER:]
+    days = series.days(one.hour, -WEEKS_BEFORE * WEEK, DAYS_AFTER)
+    before, after = days[:-DAYS_AFTER], days[-DAYS_AFTER:]
+    comparable = [day if compared else None for day, compared in zip(before, alone.days, strict=True)]
     return {
         "placement": f"{one.placement.network} {one.placement.format}",
         "placement_id": one.placement.id,
@@ -140,24 +156,22 @@ def _row(
         "campaign": one.campaign,
         "published_at": one.at,
         "currency": currency,
-        "others": len(_between(others, one.hour - DAYS_AFTER * DAY, one.hour + DAYS_AFTER * DAY)) - 1,
-        **_estimate(one, before, after, hour_of(known[1])),
+        "others": alone.others,
+        **_estimate(one, comparable, after, hour_of(known[1])),
     }
 
 
-def _comparable(one: _Published, days: Sequence[Total], first: int, others: Sequence[int]) -> list[Total | None]:
-    """The days before, None for one in which orders were not known yet or another placement was fresh."""
-    starts = [one.hour + (day - len(days)) * DAY for day in range(len(days))]
+def _alone(one: _Published, first: int, others: Sequence[int]) -> _Alone:
+    """`others` are the hours of all publications, in order; orders are known from the hour `first` on."""
+    starts = [one.hour + day * DAY for day in range(-WEEKS_BEFORE * WEEK, 0)]
     window = DAYS_AFTER * DAY
-    return [
-        None if start < first or set(_between(others, start - window, start + DAY)) - {one.hour} else day
-        for start, day in zip(starts, days, strict=True)
-    ]
+    compared = [start >= first and not _between(others, start - window, start + DAY) for start in starts]
+    return _Alone(_between(others, one.hour - window, one.hour + window) - 1, compared)
 
 
-def _between(hours: Sequence[int], after: int, before: int) -> Sequence[int]:
-    """Those of the hours, in order, that lie between two, neither included."""
-    return hours[bisect_right(hours, after) : bisect_left(hours, before)]
+def _between(hours: Sequence[int], after: int, before: int) -> int:
+    """How many of the hours, in order, lie between two, neither included."""
+    return max(0, bisect_left(hours, before) - bisect_right(hours, after))
 
 
 def _estimate(one: _Published, before: Sequence[Total | None], after: Sequence[Total], last: int) -> Row:
