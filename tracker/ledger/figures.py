@@ -173,6 +173,8 @@ def added_up(found: Iterable[Sequence[Any]], keys: int) -> list[Line]:
 
 
 def _column_sums(found: Sequence[Sequence[Any]], keys: int) -> list[int]:
+    if len(found) == 1:
+        return [int(number or 0) for number in found[0][keys:]]
     columns = list(zip(*found, strict=True))[keys:]
     return [int(sum(filter(None, column))) for column in columns]
 

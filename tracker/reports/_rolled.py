@@ -108,7 +108,7 @@ def asked(session: Session, scope: Scope, figure: Figure) -> list[Line]:
         kept, only = figure.under(grain[0]), grain[1]
         return summed(session, scope, kept, figure.keys, lambda part: figure.live(session, part), only=only)
     if name is None:
-        return [tuple(line) for line in figure.live(session, scope)]
+        return figures.added_up(figure.live(session, scope), figure.keys)
     return summed(session, scope, name, figure.keys, lambda part: figure.live(session, part))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Subquery, and_, case, func, select, union
@@ -13,11 +13,10 @@ from tracker.domain import metrics
 from tracker.domain.catalog import Channel
 from tracker.ledger.tables import Campaign, Credit, CreditSet, OrderRow, Touch
 from tracker.reports import _rolled
-from tracker.reports._crossing import number
 from tracker.reports._orders import of_model
 from tracker.reports._parts import brand_currency, in_order, orders_of, partners_of
 from tracker.reports._performance import CURRENCY
-from tracker.reports._shape import Column, Kind, Row, Scope
+from tracker.reports._shape import PAYING, Column, Kind, Row, Scope, models
 
 RANK = 22
 GROUP = "Influence × affiliation"
@@ -59,14 +58,34 @@ class _Line:
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a pair, campaign and currency, the largest revenue first; then all of them, of all affiliate sales."""
-    lines, first = _lines(session, scope), brand_currency(session, scope.brand_id)
+    return [
+        row
+        for opened, sold in _by_currency(session, scope)
+        for row in (
+            *_named(session, scope, _ranked(session, scope, opened), sold),
+            _total(opened, sold, scope.partner_id),
+        )
+    ]
+
+
+def first(session: Session, scope: Scope, most: int) -> list[Row]:
+    """The largest ones alone: of a currency that has more of them the last row shown is of all, as in `rows`."""
     found: list[Row] = []
-    for currency in in_order((line.currency for line in lines), first):
+    for opened, sold in _by_currency(session, scope):
+        room = max(0, most - 2 - len(found))
+        largest = _named(session, scope, _ranked(session, scope, opened)[: room + 1], sold)
+        found += [*largest[:room], _total(opened, sold, scope.partner_id), *largest[room:]]
+    return found[:most]
+
+
+def _by_currency(session: Session, scope: Scope) -> Iterator[tuple[list[_Line], list[_Line]]]:
+    """In each currency what influence opened and the filters keep, and all that affiliates sold."""
+    lines, own = _lines(session, scope), brand_currency(session, scope.brand_id)
+    for currency in in_order((line.currency for line in lines), own):
         sold = [line for line in lines if line.currency == currency]
         opened = [line for line in sold if _kept(line, scope)]
-        found += _named(session, scope, opened, sold)
-        found += [_total(opened, sold, scope.partner_id)] if opened else []
-    return found
+        if opened:
+            yield opened, sold
 
 
 def _kept(line: _Line, scope: Scope) -> bool:
@@ -81,10 +100,22 @@ def _kept(line: _Line, scope: Scope) -> bool:
 
 def _lines(session: Session, scope: Scope) -> list[_Line]:
     """Of all affiliates' sales."""
-    return [_line(*line) for line in _rolled.asked(session, _rolled.whole(scope), _opened)]
+    return [_line(*line) for line in _rolled.asked(session, _rolled.whole(scope), _OPENED[scope.model])]
 
 
-@_rolled.additive("opened-for", 4, by_model=True, by_channel=False)
+def _opened_under(model: str) -> _rolled.Figure:
+    """What is kept for a model: under any of them, a year is asked for at once."""
+
+    @_rolled.additive(f"opened-for-{model}", 4, by_channel=False)
+    def opened(session: Session, scope: Scope) -> Iterable[Sequence[Any]]:
+        return _opened(session, replace(scope, model=model))
+
+    return opened
+
+
+_OPENED = {model: _opened_under(model) for model in (PAYING, *models())}
+
+
 def _opened(session: Session, scope: Scope) -> Iterable[Sequence[Any]]:
     sales, opener = _sales(scope), aliased(Touch)
     by_influence = and_(
@@ -109,9 +140,8 @@ def _opened(session: Session, scope: Scope) -> Iterable[Sequence[Any]]:
     return session.execute(query).all()
 
 
-def _line(affiliate: str, influencer: str | None, campaign: str | None, currency: str, *figures: Any) -> _Line:
-    whole = tuple(int(figure) for figure in figures)
-    return _Line(affiliate, influencer, campaign, currency, whole[:3], whole[3:])
+def _line(affiliate: str, influencer: str | None, campaign: str | None, currency: str, *figures: int) -> _Line:
+    return _Line(affiliate, influencer, campaign, currency, figures[:3], figures[3:])
 
 
 def _sales(scope: Scope) -> Subquery:
@@ -133,17 +163,21 @@ def _sales(scope: Scope) -> Subquery:
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def _named(session: Session, scope: Scope, opened: Sequence[_Line], sold: Sequence[_Line]) -> list[Row]:
-    """A row a line, of all that its affiliate sold, the largest revenue first."""
+def _ranked(session: Session, scope: Scope, opened: Sequence[_Line]) -> list[_Line]:
+    """The largest revenue first."""
     partners = partners_of(session, scope.brand_id)
-    campaigns = dict(
-        session.execute(select(Campaign.id, Campaign.name).where(Campaign.brand_id == scope.brand_id)).all()
-    )
+    names = {partner_id: partner.name for partner_id, partner in partners.items()}
+    return sorted(opened, key=lambda line: (-line.each[1], names[line.influencer or ""], names[line.affiliate]))
+
+
+def _named(session: Session, scope: Scope, opened: Sequence[_Line], sold: Sequence[_Line]) -> list[Row]:
+    """A row a line, of all that its affiliate sold."""
+    partners, campaigns = partners_of(session, scope.brand_id), _campaigns(session, scope.brand_id)
     whole: dict[str, list[tuple[int, ...]]] = {}
     for line in sold:
         whole.setdefault(line.affiliate, []).append(line.each)
     sums = {affiliate: _sum(each) for affiliate, each in whole.items()}
-    found: list[Row] = [
+    return [
         {
             "influencer_id": line.influencer,
             "influencer": partners[line.influencer or ""].name,
@@ -155,7 +189,11 @@ def _named(session: Session, scope: Scope, opened: Sequence[_Line], sold: Sequen
         | _figures(line.each, sums[line.affiliate])
         for line in opened
     ]
-    return sorted(found, key=lambda row: (-number(row["revenue"]), str(row["influencer"]), str(row["affiliate"])))
+
+
+def _campaigns(session: Session, brand_id: str) -> dict[str, str]:
+    query = select(Campaign.id, Campaign.name).where(Campaign.brand_id == brand_id)
+    return {row.id: row.name for row in session.execute(query)}
 
 
 def _total(opened: Sequence[_Line], sold: Sequence[_Line], partner_id: str | None) -> Row:
