@@ -8,7 +8,7 @@ least this. A source is what the code's placement, or most clicks of its owner, 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,10 +84,13 @@ Subject = tuple[str, str]  # by, source
 
 
 @dataclass(frozen=True, slots=True)
-class _Sale:
+class _Sales:
+    """Orders with a code of a partner, alike in what is asked of them."""
+
     partner_id: str
     network: str | None
     survived: bool
+    orders: int
 
 
 @dataclass(slots=True)
@@ -106,7 +109,7 @@ class _Seen:
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """All orders in front, then by each way of looking, those with the most orders first."""
-    sales = list(_sales(session, scope))
+    sales = _sales(session, scope)
     if not sales:
         return []
     seen = _seen(session, scope, {sale.partner_id for sale in sales})
@@ -114,8 +117,8 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     for sale in sales:
         clicks = seen.get(sale.partner_id, _Seen())
         for subject in ((ALL, ALL), (NETWORK, sale.network or UNKNOWN), *clicks.most()):
-            counts[subject][0] += 1
-            counts[subject][1] += sale.survived
+            counts[subject][0] += sale.orders
+            counts[subject][1] += sale.orders if sale.survived else 0
     ways = (ALL, NETWORK, REFERRER, BROWSER, CONSENT)
     ordered = sorted(counts, key=lambda subject: (ways.index(subject[0]), -counts[subject][0], subject[1]))
     return [_row(subject, *counts[subject]) for subject in ordered]
@@ -138,13 +141,15 @@ def _row(subject: Subject, orders: int, survived: int) -> Row:
     }
 
 
-def _sales(session: Session, scope: Scope) -> Iterable[_Sale]:
-    """Each order once for each partner whose code it carries."""
-    networks = _networks(session, scope.brand_id)
-    found: dict[tuple[str, str], _Sale] = {}
-    for order_id, partner_id, network, survived in session.execute(_query(scope)):
-        found.setdefault((order_id, partner_id), _Sale(partner_id, network or networks.get(partner_id), bool(survived)))
-    return found.values()
+def _sales(session: Session, scope: Scope) -> list[_Sales]:
+    """Each order once for each partner whose code it carries, by the first of their codes."""
+    networks, each = _networks(session, scope.brand_id), _query(scope).subquery().c
+    keys = (each.partner_id, each.network, each.survived)
+    query = select(*keys, func.count()).where(each.place == 1).group_by(*keys)
+    return [
+        _Sales(partner_id, network or networks.get(partner_id), bool(survived), orders)
+        for partner_id, network, survived, orders in session.execute(query)
+    ]
 
 
 def _query(scope: Scope) -> Any:
@@ -157,15 +162,17 @@ def _query(scope: Scope) -> Any:
         (CodeOwner.partner_id, scope.partner_id),
         (func.coalesce(CodeOwner.channel, Partner.channel), scope.channel),
     )
+    whose = (OrderRow.id, CodeOwner.partner_id)
+    place = func.row_number().over(partition_by=list(whose), order_by=OrderCode.normal)
     return (
-        select(OrderRow.id, CodeOwner.partner_id, Placement.network, _survived())
+        select(CodeOwner.partner_id, Placement.network, _survived().label("survived"), place.label("place"))
+        .select_from(OrderRow)
         .join(OrderCode, OrderCode.order_id == OrderRow.id)
         .join(Code, (Code.brand_id == OrderRow.brand_id) & (Code.normal == OrderCode.normal))
         .join(CodeOwner, owner_then)
         .join(Partner, Partner.id == CodeOwner.partner_id)
         .join(Placement, Placement.id == CodeOwner.placement_id, isouter=True)
         .where(*orders_of(scope), _had_a_link_out(), *(column == value for column, value in wanted if value))
-        .order_by(OrderRow.id, OrderCode.normal)
     )
 
 
