@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import Select, Subquery, and_, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
 from tracker.domain.catalog import Channel
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import Credit, CreditSet, OrderRow, Segment
+from tracker.reports import _rolled
 from tracker.reports._orders import of_model
 from tracker.reports._parts import brand_currency, in_order, orders_of
 from tracker.reports._performance import CURRENCY
-from tracker.reports._shape import Column, Kind, Row, Scope
+from tracker.reports._shape import PAYING, Column, Kind, Row, Scope, models
 
 RANK = 27
 GROUP = "Performance"
@@ -87,38 +89,126 @@ def _row(subject: Subject, bought: _Bought, credited: Mapping[tuple[Subject, str
     }
 
 
-_NAMED = (OrderRow.customer.is_(None), Segment.name, OrderRow.currency)
+def _subject(name: str | None, currency: str | None) -> Subject:
+    return (IN_NONE if name is None else IN_SEGMENT, name, currency or "")
 
 
-def _subject(unknown: bool, name: str | None, currency: str | None) -> Subject:
-    return (NO_CUSTOMER if unknown else IN_NONE if name is None else IN_SEGMENT, name, currency or "")
-
-
-def _joined(query: Select[*tuple[Any, ...]], scope: Scope) -> Select[*tuple[Any, ...]]:
-    theirs = and_(Segment.brand_id == OrderRow.brand_id, Segment.customer == OrderRow.customer)
-    return query.join(Segment, theirs, isouter=True).where(*orders_of(scope))
+# --- what was bought -------------------------------------------------------------------------------------------------
 
 
 def _bought(session: Session, scope: Scope) -> dict[Subject, _Bought]:
-    new = func.sum(case((OrderRow.customer_is_new.is_(True), 1), else_=0))
-    figures = (func.count(func.distinct(OrderRow.customer)), func.count(), new, func.sum(OrderRow.net))
-    query = _joined(select(*_NAMED, *figures).select_from(OrderRow), scope).group_by(*_NAMED)
-    return {_subject(*row[:3]): _Bought(*(int(figure) for figure in row[3:])) for row in session.execute(query)}
+    """By segment as it is asked for now; in none are all whom the brand knows, less those who are in any."""
+    found = {
+        _subject(name, currency): _Bought(*(int(figure) for figure in figures))
+        for name, currency, *figures in session.execute(_of_segments(scope))
+    }
+    theirs = {row[0]: [int(figure) for figure in row[1:]] for row in session.execute(_of_any(scope))}
+    customers = dict(session.execute(_in_none(scope)).all())
+    for known, currency, *figures in _rolled.asked(session, scope, _orders):
+        subject = (NO_CUSTOMER, None, currency) if not known else _subject(None, currency)
+        rest = (
+            figures
+            if not known
+            else [one - less for one, less in zip(figures, theirs.get(currency, (0, 0, 0)), strict=True)]
+        )
+        if rest[0]:
+            found[subject] = _Bought(customers.get(currency, 0) if known else 0, *rest)
+    return found
+
+
+_FIGURES: tuple[Any, ...] = (
+    func.count(),
+    func.sum(case((OrderRow.customer_is_new.is_(True), 1), else_=0)),
+    func.sum(OrderRow.net),
+)
+_THEIRS = and_(Segment.brand_id == OrderRow.brand_id, Segment.customer == OrderRow.customer)
+_IN_ANY = exists().where(_THEIRS)
+
+
+@_rolled.additive("bought", 2, by_channel=False)
+def _orders(session: Session, scope: Scope) -> Iterable[Line]:
+    """By whether the customer is known, and currency."""
+    keys = (OrderRow.customer.is_not(None).label("known"), OrderRow.currency)
+    query = select(*keys, *_FIGURES).where(*orders_of(scope)).group_by(*keys)
+    return (tuple(row) for row in session.execute(query))
+
+
+def _of_segments(scope: Scope) -> Select[*tuple[Any, ...]]:
+    keys = (Segment.name, OrderRow.currency)
+    customers = func.count(func.distinct(OrderRow.customer))
+    return (
+        select(*keys, customers, *_FIGURES)
+        .select_from(OrderRow)
+        .join(Segment, _THEIRS)
+        .where(*orders_of(scope))
+        .group_by(*keys)
+    )
+
+
+def _of_any(scope: Scope) -> Select[*tuple[Any, ...]]:
+    """Orders of customers of any segment, each once."""
+    return select(OrderRow.currency, *_FIGURES).where(*orders_of(scope), _IN_ANY).group_by(OrderRow.currency)
+
+
+def _in_none(scope: Scope) -> Select[*tuple[Any, ...]]:
+    """Distinct customers of no segment: told apart first and counted then, for a count of distinct ones sorts all."""
+    each = (
+        select(OrderRow.currency, OrderRow.customer)
+        .where(*orders_of(scope), OrderRow.customer.is_not(None), ~_IN_ANY)
+        .distinct()
+        .subquery()
+    )
+    return select(each.c.currency, func.count()).group_by(each.c.currency)
+
+
+# --- what was credited -----------------------------------------------------------------------------------------------
 
 
 def _credited(session: Session, scope: Scope) -> dict[tuple[Subject, str], int]:
     """Under a model whose credits are each of the whole, a channel has an order's value once."""
+    by_segment = _of_orders(scope, Segment.name).join(Segment, _THEIRS).subquery()
+    found = {
+        (_subject(name, currency), channel): int(amount)
+        for name, currency, channel, amount in session.execute(_by_channel(by_segment))
+    }
+    in_any = _of_orders(scope, OrderRow.brand_id).where(_IN_ANY).subquery()
+    theirs = {row[1:3]: int(row[3]) for row in session.execute(_by_channel(in_any))}
+    for known, currency, channel, amount in _rolled.asked(session, scope, _CREDITED[scope.model]):
+        subject = (NO_CUSTOMER, None, currency) if not known else _subject(None, currency)
+        found[subject, channel] = amount - (theirs.get((currency, channel), 0) if known else 0)
+    return found
+
+
+def _credited_under(model: str) -> _rolled.Figure:
+    """What is kept for a model: by whether the customer is known, currency and channel."""
+
+    @_rolled.additive(f"bought-{model}", 3, by_channel=False)
+    def credited(session: Session, scope: Scope) -> Iterable[Line]:
+        known = OrderRow.customer.is_not(None).label("known")
+        each = _of_orders(replace(scope, model=model), known).subquery()
+        return (tuple(row) for row in session.execute(_by_channel(each)))
+
+    return credited
+
+
+_CREDITED = {model: _credited_under(model) for model in (PAYING, *models())}
+
+
+def _of_orders(scope: Scope, of: Any) -> Select[*tuple[Any, ...]]:
+    """What each channel is credited with of each order."""
     added = func.sum(case((CreditSet.additive, Credit.amount), else_=0))
     whole = func.max(case((CreditSet.additive, 0), else_=Credit.amount))
-    keys = (OrderRow.customer.is_(None).label("unknown"), Segment.name, OrderRow.currency, Credit.channel)
-    each = (
-        _joined(select(*keys, (added + whole).label("amount")).select_from(OrderRow), scope)
+    keys = (of, OrderRow.currency, Credit.channel)
+    return (
+        select(*keys, (added + whole).label("amount"))
+        .select_from(OrderRow)
         .join(CreditSet, CreditSet.order_id == OrderRow.id)
         .join(Credit, Credit.set_id == CreditSet.id)
-        .where(of_model(scope.model))
-        .group_by(OrderRow.id, OrderRow.customer, Segment.name, OrderRow.currency, Credit.channel)
-        .subquery()
+        .where(*orders_of(scope), of_model(scope.model))
+        .group_by(OrderRow.id, *keys)
     )
-    columns = list(each.c)
-    query = select(*columns[:4], func.sum(columns[4])).group_by(*columns[:4])
-    return {(_subject(*row[:3]), row[3]): int(row[4]) for row in session.execute(query)}
+
+
+def _by_channel(each: Subquery) -> Select[*tuple[Any, ...]]:
+    *keys, amount = each.c
+    return select(*keys, func.sum(amount)).group_by(*keys)
