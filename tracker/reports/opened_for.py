@@ -68,16 +68,6 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     ]
 
 
-def first(session: Session, scope: Scope, most: int) -> list[Row]:
-    """The largest ones alone: of a currency that has more of them the last row shown is of all, as in `rows`."""
-    found: list[Row] = []
-    for opened, sold in _by_currency(session, scope):
-        room = max(0, most - 2 - len(found))
-        largest = _named(session, scope, _ranked(session, scope, opened)[: room + 1], sold)
-        found += [*largest[:room], _total(opened, sold, scope.partner_id), *largest[room:]]
-    return found[:most]
-
-
 def _by_currency(session: Session, scope: Scope) -> Iterator[tuple[list[_Line], list[_Line]]]:
     """In each currency what influence opened and the filters keep, and all that affiliates sold."""
     lines, own = _lines(session, scope), brand_currency(session, scope.brand_id)
