@@ -109,8 +109,9 @@ def page(desk: Desk, query: SnapshotQuery) -> Page[SnapshotView]:
 def of(desk: Desk, placement_ids: Collection[str]) -> dict[str, list[SnapshotView]]:
     """The snapshots of these placements of the brand, each placement's in time order."""
     histories = ledger.of_placements(desk.session, placement_ids)
+    fell = _fell(histories.values())
     ours = {place: [row for row in rows if row.brand_id == desk.brand_id] for place, rows in histories.items()}
-    return {place: _views(desk, rows) for place, rows in ours.items() if rows}
+    return {place: [_view(row, fell[row.id]) for row in rows] for place, rows in ours.items() if rows}
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -280,24 +281,24 @@ def _planned(line: Line, wanted: NewSnapshot, key: Key) -> PlannedSnapshot:
 
 
 def _views(desk: Desk, rows: Sequence[Snapshot]) -> list[SnapshotView]:
-    fell = _fell(desk, {row.placement_id for row in rows})
-    return [
-        SnapshotView(
-            id=row.id,
-            placement=row.placement_id,
-            taken_at=row.taken_at,
-            source=row.source,
-            **_cells(row),
-            fell=fell[row.id],
-            created_at=row.created_at,
-        )
-        for row in rows
-    ]
+    fell = _fell(ledger.of_placements(desk.session, {row.placement_id for row in rows}).values())
+    return [_view(row, fell[row.id]) for row in rows]
 
 
-def _fell(desk: Desk, placement_ids: Collection[str]) -> dict[str, list[str]]:
-    """The counters that fell, by snapshot."""
-    histories: Iterable[list[Snapshot]] = ledger.of_placements(desk.session, placement_ids).values()
+def _view(row: Snapshot, fell: list[str]) -> SnapshotView:
+    return SnapshotView(
+        id=row.id,
+        placement=row.placement_id,
+        taken_at=row.taken_at,
+        source=row.source,
+        **_cells(row),
+        fell=fell,
+        created_at=row.created_at,
+    )
+
+
+def _fell(histories: Iterable[list[Snapshot]]) -> dict[str, list[str]]:
+    """The counters that fell, by snapshot, of placements of which each snapshot is here."""
     return {
         row.id: fell
         for history in histories
