@@ -25,6 +25,7 @@ def test_an_amount_looks_as_babel_writes_it(amount: int, currency: str, locale: 
     exact = Decimal(decimal_string(amount, currency))
     written = numbers.format_currency(exact, currency, locale=locale, decimal_quantization=False)
     assert _figures.money(amount, currency, locale) == written
+    assert _figures.decimal_money(decimal_string(amount, currency), currency, locale) == written
 
 
 @given(amount=AMOUNTS, locale=LOCALES)

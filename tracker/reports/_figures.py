@@ -25,7 +25,7 @@ def money(amount: int | None, currency: str, locale: Locale) -> str:
         return NOTHING
     form = _money_form(currency, amount < 0, locale)
     if form is None:
-        return decimal_money(decimal_string(amount, currency), currency, locale)
+        return _exact_money(decimal_string(amount, currency), currency, locale)
     whole, point, cents = decimal_string(abs(amount), currency).partition(".")
     group, decimal = _symbols(locale)
     return f"{form[0]}{int(whole):,}".replace(",", group) + (decimal + cents if point else "") + form[1]
@@ -33,6 +33,13 @@ def money(amount: int | None, currency: str, locale: Locale) -> str:
 
 def decimal_money(amount: str, currency: str, locale: Locale) -> str:
     """A plain decimal as an amount. No digit is dropped: what is exact is shown exactly."""
+    whole, _, cents = amount.partition(".")
+    if whole.isdecimal() and len(cents) == EXPONENTS.get(currency):
+        return money(int(whole + cents), currency, locale)
+    return _exact_money(amount, currency, locale)
+
+
+def _exact_money(amount: str, currency: str, locale: Locale) -> str:
     return numbers.format_currency(Decimal(amount), currency, locale=locale, decimal_quantization=False)
 
 
@@ -97,7 +104,7 @@ def _money_form(currency: str, negative: bool, locale: Locale) -> tuple[str, str
     """What stands before and after the digits; None where the locale does not write as many as the currency has."""
     if numbers.get_currency_precision(currency) != EXPONENTS[currency]:
         return None
-    before, _, after = decimal_money("-1" if negative else "1", currency, locale).partition("1")
+    before, _, after = _exact_money("-1" if negative else "1", currency, locale).partition("1")
     return before, after.lstrip(f"{_symbols(locale)[1]}0")
 
 
