@@ -22,7 +22,7 @@ from tracker.domain.tiers import TITLES, Tier, place_of, tier_of
 from tracker.ledger import snapshots
 from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Credit, Link, Partner, Placement
 from tracker.reports import _rolled
-from tracker.reports._parts import Clicks, Credited, Key, brand_currency, clicks, credited, in_order
+from tracker.reports._parts import Clicks, Credited, brand_currency, clicks, credited, in_order
 from tracker.reports._shape import Scope, span, zone_of
 
 OWN = PartnerKind.OWN.value
@@ -67,15 +67,26 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed(Counted):
+class Sold(Counted):
+    """The same with what was credited to it; `tracked` where it has a link or a code."""
+
+    tracked: bool
+    credited: dict[str, Credited]
+
+    def sold(self, currency: str) -> Credited | None:
+        """What was credited to it in `currency`; None where it has neither a link nor a code."""
+        found = self.credited.get(currency)
+        return found or (Credited() if self.tracked else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Sold):
     """A placement and all of its figures. `clicks` is None where it has no link.
 
     `costs` are its own, by currency, and `media` the paid amplification among them.
     """
 
     clicks: int | None
-    tracked: bool
-    credited: dict[str, Credited]
     costs: dict[str, int]
     media: dict[str, int]
 
@@ -89,11 +100,6 @@ class Placed(Counted):
     def competes(self) -> Converted | None:
         """The same, None also for the brand's own account, which is compared with and wins nothing."""
         return None if self.standing == OWN else self.converted
-
-    def sold(self, currency: str) -> Credited | None:
-        """What was credited to it in `currency`; None where it has neither a link nor a code."""
-        found = self.credited.get(currency)
-        return found or (Credited() if self.tracked else None)
 
     def currencies(self, first: str) -> list[str]:
         """Those in which it sold or cost something, the brand's own in front."""
@@ -158,19 +164,26 @@ def counted(session: Session, scope: Scope) -> list[Counted]:
     return [one for one in _everyone(session, scope) if _is_kept(one, scope)]
 
 
+def sold(session: Session, scope: Scope) -> list[Sold]:
+    """The same placements with what was credited to them in the scope's days."""
+    sales, tracked = _sales(session, scope), _linked(session, scope.brand_id) | _coded(session, scope.brand_id)
+    return [
+        Sold(*_cells(one), tracked=one.placement.id in tracked, credited=sales.get(one.placement.id, {}))
+        for one in counted(session, scope)
+    ]
+
+
 def placements(session: Session, scope: Scope) -> Placements:
-    """The same placements with clicks and credits of the days, and costs up to the last one."""
-    everywhere, brand_id = _rolled.whole(scope), scope.brand_id
-    clicked, linked = clicks(session, everywhere, Link.placement_id), _linked(session, brand_id)
-    coded, nobody = _coded(session, brand_id), Clicks()
-    sold = _by_placement(credited(session, everywhere, Credit.placement_id))
-    spent, boosted = _costs(session, scope)
+    """The same with clicks of the days too, and costs up to the last one."""
+    linked, coded = _linked(session, scope.brand_id), _coded(session, scope.brand_id)
+    clicked, nobody = clicks(session, _rolled.whole(scope), Link.placement_id), Clicks()
+    sales, (spent, boosted) = _sales(session, scope), _costs(session, scope)
     everyone = [
         Placed(
-            *(one.placement, one.partner, one.campaign, one.taken_at, one.counters, one.claimed),
-            clicks=clicked.get(row_id, nobody).human if row_id in linked else None,
+            *_cells(one),
             tracked=row_id in linked or row_id in coded,
-            credited=sold.get(row_id, {}),
+            credited=sales.get(row_id, {}),
+            clicks=clicked.get(row_id, nobody).human if row_id in linked else None,
             costs=spent.get(row_id, {}),
             media=boosted.get(row_id, {}),
         )
@@ -178,8 +191,20 @@ def placements(session: Session, scope: Scope) -> Placements:
         for row_id in (one.placement.id,)
     ]
     kept = [placed for placed in everyone if _is_kept(placed, scope)]
-    first = brand_currency(session, brand_id)
+    first = brand_currency(session, scope.brand_id)
     return Placements(kept, _kinds(everyone, first), first)
+
+
+def _cells(one: Counted) -> tuple[Placement, Partner, str | None, datetime | None, Counters, bool]:
+    return one.placement, one.partner, one.campaign, one.taken_at, one.counters, one.claimed
+
+
+def _sales(session: Session, scope: Scope) -> dict[str, dict[str, Credited]]:
+    """By placement and currency, whatever part of them the filters keep."""
+    found: dict[str, dict[str, Credited]] = defaultdict(dict)
+    for (placement_id, currency), each in credited(session, _rolled.whole(scope), Credit.placement_id).items():
+        found[placement_id][currency] = each
+    return found
 
 
 def _everyone(session: Session, scope: Scope) -> list[Counted]:
@@ -256,10 +281,3 @@ def _costs(session: Session, scope: Scope) -> tuple[_Amounts, _Amounts]:
         if boosted is not None:
             media[placement_id or ""][currency] = int(boosted)
     return spent, media
-
-
-def _by_placement(figures: dict[Key, Credited]) -> dict[str, dict[str, Credited]]:
-    found: dict[str, dict[str, Credited]] = defaultdict(dict)
-    for (placement_id, currency), each in figures.items():
-        found[placement_id][currency] = each
-    return found

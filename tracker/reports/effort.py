@@ -12,10 +12,9 @@ from tracker.domain.catalog import Format
 from tracker.domain.costs import Kind as CostKind
 from tracker.domain.engagement import known_sum
 from tracker.ledger.tables import Cost, Credit, Partner, Placement
-from tracker.reports import _placements
-from tracker.reports._parts import Credited, credited, is_filtered
+from tracker.reports._parts import Credited, brand_currency, credited, is_filtered
 from tracker.reports._performance import CURRENCY
-from tracker.reports._placements import FORMATS, Placed, Placements, known_pairs
+from tracker.reports._placements import FORMATS, Sold, known_pairs, sold
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 45
@@ -49,31 +48,31 @@ COLUMNS = (
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """The total, a row a format, the most for an hour first, and what happened outside placements."""
-    found = _placements.placements(session, scope)
+    kept, first = sold(session, scope), brand_currency(session, scope.brand_id)
     minutes = _minutes(session, scope)
-    by_format = {one: [placed for placed in found.kept if placed.placement.format == one] for one in Format}
+    by_format = {one: [placed for placed in kept if placed.placement.format == one] for one in Format}
     lines = [
-        _row(str(one), members, minutes, _earned(members, found.first), found.first)
+        _row(str(one), members, minutes, _earned(members, first), first)
         for one, members in by_format.items()
         if members
     ]
-    inside = _ids(found.kept)
+    inside = _ids(kept)
     outside = [spent for placement, spent in minutes.items() if placement not in inside]
-    rest = _elsewhere(session, scope, found)
-    whole = _earned(found.kept, found.first) + rest
-    total = _figures(TOTAL, found.kept, known_sum(minutes.values()), whole, found.first)
-    last = [_figures(ELSEWHERE, (), known_sum(outside), rest, found.first)] if outside or rest else []
+    rest = _elsewhere(session, scope, kept, first)
+    whole = _earned(kept, first) + rest
+    total = _figures(TOTAL, kept, known_sum(minutes.values()), whole, first)
+    last = [_figures(ELSEWHERE, (), known_sum(outside), rest, first)] if outside or rest else []
     return [total, *sorted(lines, key=_place), *last] if lines or last else []
 
 
-def _elsewhere(session: Session, scope: Scope, found: Placements) -> int:
+def _elsewhere(session: Session, scope: Scope, kept: Sequence[Sold], first: str) -> int:
     """What is credited in the scope, and to none of its placements."""
-    key, inside = (scope.brand_id, found.first), _ids(found.kept)
+    key, inside = (scope.brand_id, first), _ids(kept)
     everything = credited(session, scope, Credit.brand_id).get(key, Credited()).revenue
     if not is_filtered(scope):
-        return everything - _earned(found.kept, found.first)
+        return everything - _earned(kept, first)
     by_placement = credited(session, scope, Credit.placement_id).items()
-    return everything - sum(one.revenue for (of, money), one in by_placement if of in inside and money == found.first)
+    return everything - sum(one.revenue for (of, money), one in by_placement if of in inside and money == first)
 
 
 def _minutes(session: Session, scope: Scope) -> dict[str | None, int]:
@@ -96,23 +95,23 @@ def _minutes(session: Session, scope: Scope) -> dict[str | None, int]:
     return {placement: int(minutes or 0) for placement, minutes in session.execute(query)}
 
 
-def _ids(placed: Iterable[Placed]) -> set[str | None]:
+def _ids(placed: Iterable[Sold]) -> set[str | None]:
     return {one.placement.id for one in placed}
 
 
-def _earned(placed: Iterable[Placed], currency: str) -> int:
-    return sum(sold.revenue for one in placed if (sold := one.sold(currency)) is not None)
+def _earned(placed: Iterable[Sold], currency: str) -> int:
+    return sum(each.revenue for one in placed if (each := one.sold(currency)) is not None)
 
 
-def _row(name: str, members: Sequence[Placed], minutes: dict[str | None, int], earned: int, currency: str) -> Row:
+def _row(name: str, members: Sequence[Sold], minutes: dict[str | None, int], earned: int, currency: str) -> Row:
     spent = known_sum(minutes.get(placement) for placement in _ids(members))
     return _figures(name, members, spent, earned, currency)
 
 
-def _figures(name: str, members: Sequence[Placed], minutes: int | None, earned: int, currency: str) -> Row:
+def _figures(name: str, members: Sequence[Sold], minutes: int | None, earned: int, currency: str) -> Row:
     tracked = [one for one in members if one.tracked]
     pairs = known_pairs(
-        (sold.revenue if (sold := one.sold(currency)) else None, one.counters.engagement) for one in members
+        (each.revenue if (each := one.sold(currency)) else None, one.counters.engagement) for one in members
     )
     known = bool(tracked) or name in (TOTAL, ELSEWHERE)
     whole = _earned(members, currency) if name == TOTAL else earned
