@@ -77,6 +77,8 @@ COLUMNS = (
 def rows(session: Session, scope: Scope) -> list[Row]:
     """A row a placement that an agency told of, those that claim the most beyond the own count first."""
     told, own = _latest(session, scope)
+    if not told:
+        return []
     found, first = _placements.placements(session, scope), brand_currency(session, scope.brand_id)
     each = [
         _row(found, placed, told[placed.placement.id], own.get(placed.placement.id), first)
