@@ -18,6 +18,7 @@ from tracker.ledger import accounts
 from tracker.ledger.database import writing
 from tracker.settings import Settings
 from tracker.web import create_app
+from tracker.web.on_granian import collect_garbage_seldom
 from tracker.wiring import Wiring
 
 _EMAIL, _PASSWORD = "bench@example.com", "correct horse battery"
@@ -75,6 +76,7 @@ def opened(database_url: str, redis_url: str, state: Path) -> Iterator[Faces]:
             accounts.create_account(session, _EMAIL, _PASSWORD, year.NOW, operator=True)
             key = keys.add(wiring.desk(session, year.BRAND), keys.NewKey(name="bench")).key
         client = create_app(wiring).test_client()
+        collect_garbage_seldom()  # as the web server does
         _sign_in(client)
         yield Faces(wiring, client, key)
     finally:
