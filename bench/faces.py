@@ -26,7 +26,7 @@ _ORIGIN = "https://go.example.com"
 
 # Beside a page for each report: where a marketer reads figures.
 PAGES = (
-    *("/", "/orders", "/campaigns", "/placements", "/costs", "/payouts", "/partners", "/system"),
+    *("/", "/orders", "/campaigns", "/placements", "/costs", "/payouts", "/system"),
     *(f"/campaigns/{year.campaign_id(3)}{page}" for page in ("", "/pacing", "/bilan", "/report")),
     f"/partners/{year.partner_id(7)}",
     f"/placements/{year.placement_id(7)}",

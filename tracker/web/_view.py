@@ -103,8 +103,8 @@ class Names:
     networks: Mapping[str, str]
 
     @classmethod
-    def of(cls, session: Session, brand_id: str) -> Names:
-        """The names of a brand's things."""
+    def of(cls, session: Session, brand_id: str, *, links: bool = False) -> Names:
+        """The names of a brand's things; of its `links`, which are many, where a page shows them."""
 
         def named(query: Select[str, str]) -> dict[str, str]:
             return dict(session.execute(query).all())
@@ -112,7 +112,7 @@ class Names:
         return cls(
             partners=named(select(Partner.id, Partner.name).where(Partner.brand_id == brand_id).order_by(Partner.name)),
             shops=named(select(Shop.id, Shop.name).where(Shop.brand_id == brand_id).order_by(Shop.name)),
-            links=named(select(Link.id, Link.slug).where(Link.brand_id == brand_id)),
+            links=named(select(Link.id, Link.slug).where(Link.brand_id == brand_id)) if links else {},
             campaigns=named(
                 select(Campaign.id, Campaign.name).where(Campaign.brand_id == brand_id).order_by(Campaign.name)
             ),

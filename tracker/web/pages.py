@@ -138,7 +138,7 @@ def _add_orders(blueprint: Blueprint, wiring: Wiring) -> None:
             view = View.of_request(session, wiring)
             if view is None:
                 return _welcome(session)
-            found, names = receipt(session, view.brand.id, order_id), Names.of(session, view.brand.id)
+            found, names = receipt(session, view.brand.id, order_id), Names.of(session, view.brand.id, links=True)
             disputed = disputes.open_about(wiring.desk(session, view.brand.id), order_id)
         return render_template("order.html", view=view, names=names, disputes=disputed, **found)
 
