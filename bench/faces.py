@@ -24,7 +24,7 @@ from tracker.wiring import Wiring
 _EMAIL, _PASSWORD = "bench@example.com", "correct horse battery"
 _ORIGIN = "https://go.example.com"
 
-# Beside a page for each report: where a marketer reads figures. Pages that open receipts are not there, for those of the
+# Beside a page for each report: where a marketer reads figures. Pages that open receipts are not there: those of the
 # year are empty.
 PAGES = (
     *("/", "/orders", "/campaigns", "/placements", "/costs", "/payouts", "/system"),
