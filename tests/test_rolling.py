@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.conftest import Ledger
@@ -22,7 +22,7 @@ from tracker.errors import Unavailable
 from tracker.ledger import clicks, figures
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.ledger.tables import Campaign, DayChange, Figure, Link, LinkDayClicks, OrderRow, Placement, RolledDay
-from tracker.reports import _click_says, _rolled, _rolling
+from tracker.reports import _click_says, _parts, _rolled, _rolling
 from tracker.reports._shape import Row, Scope, reports, zone_of
 
 TODAY = NOON.date()
@@ -173,6 +173,51 @@ def test_what_clicks_say_is_kept_with_their_days_and_asked_again_of_a_day_that_c
                 live = _click_says.live(session, world.brand, span_, zone_of(session, world.brand))
                 assert sorted(_click_says.said(session, whole)) == sorted(live) != []
             roll(ledger, world)
+
+
+def test_any_stretch_of_days_says_the_clicks_of_its_days_whatever_came_late(ledger: Ledger) -> None:
+    world, dice = World(ledger), random.Random(3)
+    links = [world.alice_link, world.bob_link]
+    for number in range(60):
+        visit(ledger, world, dice.choice(links), f"{number % 7}", days=dice.randrange(70))
+    for number in range(5):
+        by_day = clicked(ledger, world)
+        assert sum(figures.gross for found in by_day.values() for figures in found.values()) == 60 + 2 * number
+        for window in windows(dice):
+            assert clicks_within(ledger, world, window) == together(by_day, window), window
+        roll(ledger, world, limit=dice.choice((3, 10, 31)), most=dice.choice((1, 5, 100)))
+        if number > 1:
+            roll(ledger, world)
+        for days in (dice.randrange(70), dice.choice((1, 9, 21))):
+            visit(ledger, world, dice.choice(links), f"late {number}", days=days)
+
+
+def windows(dice: random.Random) -> list[figures.Span]:
+    """Stretches of days over three months, some to a month's end or from its first."""
+    starts = [TODAY - timedelta(days=dice.randrange(72)) for _ in range(12)]
+    starts += [date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)]
+    ends = [min(TODAY, start + timedelta(days=dice.choice((0, 1, 6, 29, 60)))) for start in starts]
+    return [figures.Span(*days) for days in zip(starts, ends, strict=True)]
+
+
+def clicks_within(ledger: Ledger, world: World, days: figures.Span) -> dict[str, _parts.Clicks]:
+    with ledger.session() as session:
+        return _parts.clicks(session, Scope(world.brand, days.start, days.end), Link.id)
+
+
+def clicked(ledger: Ledger, world: World) -> dict[date, dict[str, _parts.Clicks]]:
+    """Clicks by link of each day, asked live."""
+    days = figures.Span(date(2026, 1, 1), TODAY).days()
+    with ledger.session() as session, session.begin():
+        session.execute(delete(RolledDay))
+        found = {day: _parts.clicks(session, Scope(world.brand, day, day), Link.id) for day in days}
+        session.rollback()
+    return found
+
+
+def together(by_day: dict[date, dict[str, _parts.Clicks]], days: figures.Span) -> dict[str, _parts.Clicks]:
+    lines = [(link, one.gross, one.human, one.unique) for day in days.days() for link, one in by_day[day].items()]
+    return {link: _parts.Clicks(*numbers) for link, *numbers in figures.added_up(lines, 1)}
 
 
 def test_a_code_is_first_and_last_seen_on_days_that_are_kept_or_not(sqlite_ledger: Ledger) -> None:

@@ -22,9 +22,9 @@ from tracker.ledger.database import among, once
 from tracker.ledger.tables import Credit, DayChange, Figure, OrderRow, Placement, RolledDay, Touch
 
 ORDERS, CLICKS = "orders", "clicks"
-SAYS = "click-says"
-_OF_CLICKS = (CLICKS, SAYS)
-CLICKS_VERSION = "3"
+SAYS, CLICKS_TO_DATE = "click-says", "clicks-to-date"
+_OF_CLICKS = (CLICKS, SAYS, CLICKS_TO_DATE)
+CLICKS_VERSION = "4"
 
 Line = tuple[Any, ...]
 """What a figure is of (its keys), then its numbers."""
@@ -103,7 +103,7 @@ def forget(session: Session, brand_id: str) -> None:
 
 def kept(session: Session, brand_id: str, kind: str, span: Span, version: str, *, months: bool = True) -> Kept:
     """Which of the days and, if asked, whole months within `span` stand as `version` rolled them up. One query."""
-    asked = (brand_id, kind, span, version)
+    asked = (brand_id, kind, Span(first_of(span.start), span.end), version)
     whole, days, stale = once(session, ("kept", *asked), lambda: _standing(session, *asked))
     return _kept(span, whole if months else frozenset(), days - stale, stale)
 
@@ -128,7 +128,7 @@ def _standing(session: Session, brand_id: str, kind: str, span: Span, version: s
 
 def _kept(span: Span, months: frozenset[date], days: frozenset[date], stale: frozenset[date]) -> Kept:
     spoilt = {first_of(day) for day in stale}
-    whole = {month for month in months - spoilt if last_of(month) <= span.end}
+    whole = {month for month in months - spoilt if span.start <= month and last_of(month) <= span.end}
     single = [day for day in span.days() if first_of(day) not in whole]
     return Kept(tuple(sorted(whole)), tuple(d for d in single if d in days), tuple(d for d in single if d not in days))
 
@@ -213,15 +213,18 @@ def keep(
     starts: Mapping[date, Mapping[str, list[Line]]],
     *,
     whole_month: bool,
-    of_clicks: bool = False,
+    names: Collection[str] = (),
 ) -> None:
-    """Keep these figures, by their first day and name, instead of those that stand; what has no line is left out."""
+    """Keep these figures, by their first day and name, instead of those that stand; what has no line is left out.
+
+    They stand for all figures of `names`; without names for all that are of orders.
+    """
     session.execute(
         delete(Figure).where(
             Figure.brand_id == brand_id,
             Figure.starts_on.in_(list(starts)),
             Figure.whole_month.is_(whole_month),
-            is_of_clicks() if of_clicks else ~is_of_clicks(),
+            Figure.name.in_(names) if names else ~is_of_clicks(),
         ),
         execution_options=_NO_SYNC,
     )

@@ -43,7 +43,7 @@ from tracker.ledger.tables import (
     Placement,
     Touch,
 )
-from tracker.reports import _counting, _rolled
+from tracker.reports import _counting, _rolled, _to_date
 from tracker.reports._orders import of_model
 from tracker.reports._shape import PAYING, Scope, span, zone_of
 
@@ -396,7 +396,7 @@ def _clicked_links(session: Session, scope: Scope) -> Iterator[Sequence[Any]]:
     """Gross clicks, human clicks and uniques by link, in parts: of months, of days rolled up, of the other days."""
     links = _links(session, scope, Link.id)
     state = figures.kept(session, scope.brand_id, figures.CLICKS, _span(scope), figures.CLICKS_VERSION)
-    yield from figures.lines(session, scope.brand_id, figures.CLICKS, state)
+    yield from _to_date.clicks(session, scope.brand_id, _span(scope))
     hours = _within(session, scope, state)
     for line in _of_links(session, links, LinkHour.link_id, (LinkHour.gross, LinkHour.human), hours):
         yield (*line, 0)

@@ -19,7 +19,7 @@ from tracker.ledger import figures
 from tracker.ledger.figures import CLICKS, CLICKS_VERSION, ORDERS, SAYS, Line, Span, first_of, last_of
 from tracker.ledger.tables import Figure as FigureRow
 from tracker.ledger.tables import Link, LinkDay, LinkDayClicks, LinkHour, OrderRow
-from tracker.reports import _click_says, _rolled, _rolled_parts
+from tracker.reports import _click_says, _rolled, _rolled_parts, _to_date
 from tracker.reports._shape import Scope, models, span, zone_of
 
 Found = dict[date, dict[str, list[Line]]]
@@ -73,10 +73,11 @@ def roll_clicks(session: Session, brand_id: str, today: date, limit: int) -> int
     for day in days:
         _add_up_clicks(session, brand_id, day, zone)
     kept = {day: _figures_of_clicks(session, brand_id, Span(day, day), zone) for day in days}
-    figures.keep(session, brand_id, kept, whole_month=False, of_clicks=True)
+    figures.keep(session, brand_id, kept, whole_month=False, names=[CLICKS, SAYS])
     figures.settle(session, changes)
     figures.vouch(session, brand_id, CLICKS, days, CLICKS_VERSION, whole_month=False)
-    for month in sorted({first_of(day) for day in days}):
+    for month, earliest_day in {first_of(day): day for day in reversed(days)}.items():
+        _to_date.keep(session, brand_id, earliest_day)
         _roll_clicks_of_month(session, brand_id, month, today)
     return len(days)
 
@@ -95,7 +96,7 @@ def _roll_clicks_of_month(session: Session, brand_id: str, month: date, today: d
         CLICKS: _clicks_of(session, brand_id, Span(month, last)),
         SAYS: _click_says.of_month(session, brand_id, state),
     }
-    figures.keep(session, brand_id, {month: sums}, whole_month=True, of_clicks=True)
+    figures.keep(session, brand_id, {month: sums}, whole_month=True, names=[CLICKS, SAYS])
     figures.vouch(session, brand_id, CLICKS, [month], CLICKS_VERSION, whole_month=True)
 
 
