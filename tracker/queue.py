@@ -32,6 +32,7 @@ ALERT = "workers.alerting.alert"
 SEND = "workers.letters.send_due"
 SCHEDULED = "workers.letters.write_scheduled"
 WORK = "workers.jobs.work_on_asked"
+DRAW = "workers.answers.draw_asked"
 JOBS = {
     INGEST: ORDERS,
     ATTRIBUTE: ATTRIBUTION,
@@ -44,13 +45,14 @@ JOBS = {
     ALERT: HOUSEKEEPING,
     SEND: LETTERS,
     SCHEDULED: LETTERS,
+    DRAW: LETTERS,  # short like a letter: long work would keep a reader waiting for hours
     WORK: LONG_WORK,
 }
 
 _BELL_SECONDS = 30
 _JOB_SECONDS = 120
 # A large brand's estimate takes minutes: less than the lease after which another begins it. Long work takes hours.
-_SECONDS = {ESTIMATE: 280, WORK: 24 * 3600}
+_SECONDS = {ESTIMATE: 280, DRAW: 280, WORK: 24 * 3600}
 _WAITING_SECONDS = 600
 
 

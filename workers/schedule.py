@@ -29,6 +29,7 @@ EVERY = {
     queue.ALERT: 900,
     queue.SEND: 15,
     queue.SCHEDULED: 60,
+    queue.DRAW: 5,
     queue.WORK: 15,
 }
 """How often, in seconds, each job is rung for, whether or not somebody else did."""

@@ -75,9 +75,14 @@ class Question:
     channel: str | None = None
     partner_id: str | None = None
 
-    def parameters(self) -> dict[str, Any]:
-        """By name, as the text has them. A click older than two windows before the first day decides nothing."""
+    @property
+    def reach(self) -> datetime:
+        """A click older than two windows before the first day decides nothing."""
         reach = self.since - 2 * timedelta(seconds=max(self.windows.values())) - timedelta(days=1)
+        return max(reach, _EARLIEST)
+
+    def parameters(self) -> dict[str, Any]:
+        """By name, as the text has them."""
         return {
             "brand": self.brand_id,
             "currency": self.currency,
@@ -88,7 +93,7 @@ class Question:
             "until": self.until,
             "since_second": int(self.since.timestamp()),
             "until_second": int(self.until.timestamp()),
-            "reach": max(reach, _EARLIEST),
+            "reach": self.reach,
             "cut": int(self.cut),
             "campaign": self.campaign_id or "",
             "channel": self.channel or "",

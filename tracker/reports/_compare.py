@@ -6,7 +6,7 @@ that the earlier period does not have has no figures of then; none is taken for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from tracker.reports import _shape
 from tracker.reports._shape import Column, Kind, Part, Result, Row, Scope
+
+Run = Callable[[Session, str, Scope, Part | None], Result]
 
 HOW = ("before", "year")
 BEFORE = "_before"
@@ -30,15 +32,23 @@ def earlier(scope: Scope, how: str) -> Scope:
     return replace(scope, start=_back(scope.start, days), end=_back(scope.end, days))
 
 
-def run(session: Session, name: str, scope: Scope, how: str | None, part: Part | None = None) -> Result:
+def run(
+    session: Session,
+    name: str,
+    scope: Scope,
+    how: str | None,
+    part: Part | None = None,
+    *,
+    each: Run = _shape.run,
+) -> Result:
     """The report called `name` over `scope`, beside an earlier period where `how` says which. Raises NotFound.
 
-    Of one that can be endless a `part` alone.
+    Of one that can be endless a `part` alone. `each` runs it over one period.
     """
-    result = _shape.run(session, name, scope, part)
+    result = each(session, name, scope, part)
     if how not in HOW or not getattr(_shape.reports()[name], "COMPARES", True):
         return result
-    return beside(result, _shape.run(session, name, earlier(scope, how)))
+    return beside(result, each(session, name, earlier(scope, how), None))
 
 
 def beside(result: Result, then: Result) -> Result:
@@ -47,7 +57,9 @@ def beside(result: Result, then: Result) -> Result:
     named = [*_identity(result.columns), "currency"]
     known = {_about(row, named): row for row in then.rows}
     rows = [_with(row, known.get(_about(row, named)), figures) for row in result.rows]
-    return replace(result, columns=_columns(result.columns, figures), rows=rows, then=then.scope)
+    as_of = min((moment for moment in (result.as_of, then.as_of) if moment), default=None)
+    told = replace(result, columns=_columns(result.columns, figures), rows=rows, then=then.scope)
+    return replace(told, as_of=as_of, waits=result.waits or then.waits)
 
 
 def _identity(columns: Sequence[Column]) -> list[str]:

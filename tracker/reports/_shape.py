@@ -95,7 +95,8 @@ class Report(Protocol):
     its own words of a closed set are called, in English), FILTERS (which filters of a scope it heeds; all where it does
     not say) and COMPARES (False where its rows are of single days or orders, which no earlier period has). One that can
     be endless has some(session, scope, part): the rows of a part and one more where there are more; and cursor(row):
-    what a part says that comes after that row.
+    what a part says that comes after that row. One that cannot be added up by day has is_long(session, scope): whether
+    it takes so long that a reader is shown what a worker drew; then its rows do not depend on the scope's `today`.
     """
 
     TITLE: str
@@ -130,6 +131,8 @@ class Result:
     then: Scope | None = None  # the earlier period that it stands beside
     cut: bool = False  # whether these are the rows of a part alone
     further: str | None = None  # the cursor after them, where there are more
+    as_of: datetime | None = None  # the moment that kept rows tell of; None where they were reckoned now
+    waits: bool = False  # whether its rows are yet to be worked out
 
 
 def reports() -> dict[str, Report]:
@@ -195,14 +198,19 @@ def run(session: Session, name: str, scope: Scope, part: Part | None = None) -> 
             say("no report is called %(name)s; there are %(reports)s", name=repr(name), reports=", ".join(reports()))
         )
     scope = heard(report, scope)
-    chart, empty = getattr(report, "CHART", ""), getattr(report, "EMPTY", "")
-    said = name, report.TITLE, report.DESCRIPTION, report.COLUMNS
     if part is None or not is_endless(report):
-        return Result(*said, report.rows(session, scope), scope, chart, empty)
+        return result_of(name, scope, report.rows(session, scope))
     endless = cast("Any", report)
     rows = endless.some(session, scope, part)
     further = endless.cursor(rows[part.most - 1]) if len(rows) > part.most else None
-    return Result(*said, rows[: part.most], scope, chart, empty, cut=True, further=further)
+    return replace(result_of(name, scope, rows[: part.most]), cut=True, further=further)
+
+
+def result_of(name: str, scope: Scope, rows: Sequence[Row]) -> Result:
+    """What the report called `name` says of itself, with these rows."""
+    report = reports()[name]
+    said = name, report.TITLE, report.DESCRIPTION, report.COLUMNS
+    return Result(*said, rows, scope, getattr(report, "CHART", ""), getattr(report, "EMPTY", ""))
 
 
 def scope_from(session: Session, brand_id: str, asked: Mapping[str, str], now: datetime) -> Scope:

@@ -20,13 +20,15 @@ from tracker.ledger.types import Moment
 from tracker.reports import _returns
 from tracker.reports._crossing import seconds
 from tracker.reports._estimates import known_from_to
-from tracker.reports._parts import in_order, kept_by, orders_of
+from tracker.reports._parts import in_order, kept_by, orders_of, totals
 from tracker.reports._performance import CURRENCY
 from tracker.reports._returns import Books
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 WINDOWS = (30, 90, 365)  # days from the first order
 DAY = 86_400  # seconds
+# Each new customer's later orders are looked up: of so many orders a few hundred milliseconds' worth.
+_LONG = 5_000
 
 RANK = 27
 GROUP = "Performance"
@@ -135,6 +137,11 @@ def rows(session: Session, scope: Scope) -> list[Row]:
         for currency in in_order((currency for _, currency in found), books.brand.currency)
         for line in _in_order(found, currency)
     ]
+
+
+def is_long(session: Session, scope: Scope) -> bool:
+    """Whether so many orders were placed in the days."""
+    return sum(total.orders for total in totals(session, scope).values()) >= _LONG
 
 
 def _lines(scope: Scope, month: date, opener: Opener) -> Iterable[Line]:

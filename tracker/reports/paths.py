@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.metrics import average_order_value, conversion_rate, whole_units
-from tracker.ledger.paths import Answer, Path, answer, ask
+from tracker.ledger.paths import Answer, Path, Question, answer, ask
 from tracker.ledger.tables import Click
 from tracker.reports._shape import Column, Kind, Row, Scope
 
@@ -49,11 +49,31 @@ COLUMNS = (
 )
 
 _SHOWN = 50
+# A journey is put together click by click: as many clicks as this take some 100 ms, and ten times as many a second.
+_LONG = 20_000
 
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """The fifty most frequent paths and the fifty most valuable ones, the most valuable first."""
-    question = ask(
+    question = _question(session, scope)
+    found = answer(session, question)
+    frequent = sorted(found.paths, key=lambda path: (-path.conversions - path.nulls, path.codes))[:_SHOWN]
+    valuable = sorted(found.paths, key=lambda path: (-path.value, path.codes))[:_SHOWN]
+    chosen = {path.codes: path for path in (*frequent, *valuable)}.values()
+    ranked = sorted(chosen, key=lambda path: (-path.value, -path.conversions - path.nulls, path.codes))
+    return [_row(found, path, question.currency) for path in ranked]
+
+
+def is_long(session: Session, scope: Scope) -> bool:
+    """Whether so many clicks are looked at: those of the days and of the windows before, whatever is chosen of them."""
+    asked = _question(session, scope)
+    within = (Click.brand_id == asked.brand_id, Click.at >= asked.reach, Click.at < asked.until)
+    last = select(Click.at).where(*within).order_by(Click.at).offset(_LONG - 1).limit(1)
+    return session.execute(last).first() is not None
+
+
+def _question(session: Session, scope: Scope) -> Question:
+    return ask(
         session,
         scope.brand_id,
         scope.start,
@@ -63,12 +83,6 @@ def rows(session: Session, scope: Scope) -> list[Row]:
         channel=scope.channel,
         partner_id=scope.partner_id,
     )
-    found = answer(session, question)
-    frequent = sorted(found.paths, key=lambda path: (-path.conversions - path.nulls, path.codes))[:_SHOWN]
-    valuable = sorted(found.paths, key=lambda path: (-path.value, path.codes))[:_SHOWN]
-    chosen = {path.codes: path for path in (*frequent, *valuable)}.values()
-    ranked = sorted(chosen, key=lambda path: (-path.value, -path.conversions - path.nulls, path.codes))
-    return [_row(found, path, question.currency) for path in ranked]
 
 
 def _known_until(session: Session, brand_id: str) -> datetime:

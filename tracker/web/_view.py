@@ -18,7 +18,7 @@ from tracker.ledger.accounts import Person
 from tracker.ledger.tables import Brand, Campaign, Link, Partner, Placement, Shop
 from tracker.reports import _compare, _shape
 from tracker.reports._shape import Part, Result, Scope
-from tracker.web import auth
+from tracker.web import _answers, auth
 from tracker.wiring import Wiring
 
 _ANY = "any-value-at-all"
@@ -66,6 +66,10 @@ class View:
     def run(self, session: Session, name: str, part: Part | None = None) -> Result:
         """A report over the scope; of one that can be endless a `part` alone."""
         return _compare.run(session, name, self.scope, self.compare, part)
+
+    def shown(self, session: Session, wiring: Wiring, name: str, part: Part | None = None) -> Result:
+        """The same for a reader who waits: of a report that takes long what is kept, or a result that waits."""
+        return _answers.run(wiring, session, name, self.scope, how=self.compare, part=part)
 
     def last(self, days: int) -> str:
         """This page over the `days` that end today."""

@@ -29,6 +29,7 @@ from tracker.reports import _behind, _cockpit, _pdf, _shape, _xlsx
 from tracker.reports._orders import OrderFilter, orders_page, receipt
 from tracker.reports._shape import Kind, Result, Row, Scope
 from tracker.web import _menu, _paging, _tables, auth, charts, filters, guard, health
+from tracker.web._answers import LOOK_AGAIN
 from tracker.web._view import Names, View, here, may, to, to_each
 from tracker.wiring import Wiring
 
@@ -85,13 +86,20 @@ def _add_reports(blueprint: Blueprint, wiring: Wiring) -> None:
             if view is None:
                 return _welcome(session)
             part = _paging.asked()
-            result = view.run(session, name, part)
+            result = view.shown(session, wiring, name, part)
             names = Names.of(session, view.brand.id)
         found = _shape.reports()[name]
         heeded, compares = _shape.filters_of(found), getattr(found, "COMPARES", True)
         leaf = _paging.leaf_of(result, part)
         return render_template(
-            "report.html", view=view, result=result, leaf=leaf, names=names, heeded=heeded, compares=compares
+            "report.html",
+            view=view,
+            result=result,
+            leaf=leaf,
+            names=names,
+            heeded=heeded,
+            compares=compares,
+            look_again=LOOK_AGAIN,
         )
 
     @blueprint.get("/reports/<name>.csv")

@@ -43,7 +43,7 @@ from tracker.ledger.tables.conclusions import (
     Touch,
 )
 from tracker.ledger.tables.deliveries import InboxRow, OrderEventRow, Redaction
-from tracker.ledger.tables.operation import AttributionDue, CommissionsDue, Counter, DeadLetter, Job, RulesDue
+from tracker.ledger.tables.operation import Answer, AttributionDue, CommissionsDue, Counter, DeadLetter, Job, RulesDue
 from tracker.ledger.tables.owed import Commission, CommissionStep, OrderTerms, Payout
 from tracker.ledger.tables.people import Account, Installation, Invitation, Membership, PasswordReset, SignIn, Version
 from tracker.ledger.tables.sending import Mail, Schedule, SharedLink
@@ -54,6 +54,7 @@ __all__ = [
     "Account",
     "Agent",
     "Alert",
+    "Answer",
     "ApiKey",
     "AttributionDue",
     "Base",

@@ -78,6 +78,27 @@ class Counter(Base):
     updated_at: Mapped[datetime]
 
 
+class Answer(Base):
+    """What a report that takes long came to: asked for by readers, drawn by a worker, shown with the moment of it.
+
+    `id` says of which brand, report and scope. `due_at` is when it is to be drawn (again); null where it is not.
+    `drawn_at` is the moment at which the ledger was read, null until then; `rows` are JSON: of partners and
+    channels, never of a visitor or a customer.
+    """
+
+    __tablename__ = "answers"
+    __table_args__ = (Index("ix_answers_due_at", "due_at"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, ForeignKey("brands.id"))
+    report: Mapped[str] = mapped_column(String(40))
+    scope: Mapped[str] = mapped_column(Text)
+    asked_at: Mapped[datetime]  # wall time
+    due_at: Mapped[datetime | None]  # wall time
+    drawn_at: Mapped[datetime | None]
+    rows: Mapped[str | None] = mapped_column(Text)
+
+
 class Job(Base):
     """Long work that a person asked for: how far it is, what came of it. A worker takes it, and heeds a cancellation.
 

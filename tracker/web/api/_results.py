@@ -28,7 +28,11 @@ from tracker.ledger.tables import Campaign, Partner, Shop
 from tracker.reports import _compare as compare
 from tracker.reports import _orders as orders
 from tracker.reports import _shape as shape
+from tracker.web import _answers
+from tracker.web._answers import LOOK_AGAIN
+from tracker.web.api import _doors
 from tracker.web.api._doors import Door
+from tracker.wiring import Wiring
 
 
 class Credit(Output):
@@ -109,7 +113,8 @@ class ReportColumn(Output):
 class Report(Output):
     """A report over a span of days. Money is a decimal string, a percentage a number of which 1 is all.
 
-    `next_cursor` asks for the rows after these; it is null where these are the last.
+    `next_cursor` asks for the rows after these; it is null where these are the last. `as_of` is the moment of figures
+    that take long and were worked out before; it is null where they are of now.
     """
 
     report: str
@@ -123,9 +128,22 @@ class Report(Output):
     network: str | None
     columns: list[ReportColumn]
     rows: list[dict[str, Any]]
+    as_of: datetime | None
     next_cursor: str | None
 
 
+class Waiting(Output):
+    """A report that takes long is being worked out: ask again after `retry_after` seconds."""
+
+    report: str
+    detail: str
+    retry_after: int
+
+
+_SAID = "The report takes long over so much and is being worked out: ask again after `Retry-After` seconds."
+_WORKED_OUT: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
+    202: {"description": _SAID, "content": {"application/json": {"schema": Waiting.model_json_schema()}}}
+}
 _LONGEST_CURSOR = 9  # digits: the number of a row
 
 _From = Annotated[date | None, Field(validation_alias=AliasChoices("from", "start"))]
@@ -229,10 +247,24 @@ def _reports(blueprint: APIBlueprint, door: Door) -> None:
     @blueprint.get("/reports/<name>")
     @blueprint.input(ReportPageQuery, location="query")
     @blueprint.output(Report)
-    @blueprint.doc(summary="A page of a report's rows over a span of days, in the report's order", tags=["reports"])
+    @blueprint.doc(
+        summary="A page of a report's rows over a span of days, in the report's order",
+        tags=["reports"],
+        responses=_WORKED_OUT,
+    )
     def read_report(name: str, query_data: ReportPageQuery) -> Response:
-        result = door.read(lambda desk: _leaf(desk, name, query_data))
-        return jsonify({**shape.as_json(result), "next_cursor": result.further})
+        result = door.read(lambda desk: _leaf(desk, door.wiring, name, query_data))
+        if result.waits:
+            return _wait_for(name)
+        as_of = result.as_of.isoformat() if result.as_of else None
+        return jsonify({**shape.as_json(result), "as_of": as_of, "next_cursor": result.further})
+
+
+def _wait_for(name: str) -> Response:
+    response = _doors.json(Waiting(report=name, detail="it is being worked out", retry_after=LOOK_AGAIN))
+    response.status_code = 202
+    response.headers["Retry-After"] = str(LOOK_AGAIN)
+    return response
 
 
 def _page(desk: Desk, query: OrderQuery) -> dict[str, object]:
@@ -260,9 +292,10 @@ def _page(desk: Desk, query: OrderQuery) -> dict[str, object]:
     return {"data": rows, "next_cursor": further}
 
 
-def _leaf(desk: Desk, name: str, query: ReportPageQuery) -> shape.Result:
+def _leaf(desk: Desk, wiring: Wiring, name: str, query: ReportPageQuery) -> shape.Result:
     """The page of rows that is asked for. One that can be endless reads no others; the others are counted from."""
-    result = ran(desk, name, query, shape.Part(query.limit, after=query.cursor))
+    part = shape.Part(query.limit, after=query.cursor)
+    result = _answers.run(wiring, desk.session, name, _scope(desk, query), how=query.compare, part=part)
     if result.cut:
         return result
     first = _row(query.cursor)
@@ -277,11 +310,12 @@ def _row(cursor: str | None) -> int:
     return int(cursor or 0)
 
 
-def ran(desk: Desk, name: str, query: ReportQuery, part: shape.Part | None = None) -> shape.Result:
-    """The report called `name` over what the query asks for; of one that can be endless a `part` alone.
+def ran(desk: Desk, name: str, query: ReportQuery) -> shape.Result:
+    """The report called `name` over what the query asks for. Raises NotFound and BadInput."""
+    return compare.run(desk.session, name, _scope(desk, query), query.compare)
 
-    Raises NotFound and BadInput.
-    """
+
+def _scope(desk: Desk, query: ReportQuery) -> shape.Scope:
     asked = {
         "from": query.start.isoformat() if query.start else "",
         "to": query.end.isoformat() if query.end else "",
@@ -291,8 +325,7 @@ def ran(desk: Desk, name: str, query: ReportQuery, part: shape.Part | None = Non
         "campaign": _campaign(desk, query.campaign) or "",
         "network": query.network or "",
     }
-    scope = shape.scope_from(desk.session, desk.brand_id, asked, desk.now)
-    return compare.run(desk.session, name, scope, query.compare, part)
+    return shape.scope_from(desk.session, desk.brand_id, asked, desk.now)
 
 
 def _partner(desk: Desk, partner_id: str | None) -> str | None:
