@@ -45,7 +45,7 @@ from tracker.ledger.tables import (
 )
 from tracker.reports import _counting, _rolled, _to_date
 from tracker.reports._orders import of_model
-from tracker.reports._shape import PAYING, Scope, span, zone_of
+from tracker.reports._shape import PAYING, Scope, span, wholes, zone_of
 
 Condition = ColumnElement[bool]
 By = SQLColumnExpression[Any]
@@ -251,8 +251,13 @@ def _named(kept: dict[str, By], by: By) -> str | None:
 
 
 def keeps(name: str, grain: str, model: str) -> bool:
-    """Whether days are rolled up by this column and filter for a model: what pays is asked for most."""
-    return grain in (ALL, *GRAINS) if model == PAYING else grain == ALL and name != "pair"
+    """Whether days are rolled up by this column and filter for a model: what pays is asked for most.
+
+    Credits that do not add up are asked for by partner under each filter too, since no other figure keeps them so.
+    """
+    if model == PAYING:
+        return grain in (ALL, *GRAINS)
+    return (grain == ALL and name != "pair") or (grain in GRAINS and name == "partner" and model in wholes())
 
 
 def _summed(

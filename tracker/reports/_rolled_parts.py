@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from functools import cache
 
 from sqlalchemy.orm import Session
 
@@ -43,8 +44,6 @@ def credits(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date,
 
     What pays is counted in every way, another model only as `_parts.keeps` says: a year would be ten times as large.
     """
-    every = _ways("credits", CREDITED_BY)
-    ways = {True: every, False: [way for way in every if keeps(way[0].split("/")[1], way[0].split("/")[2], "")]}
     sums: dict[_Place, _Of] = {}
     alone: dict[tuple[_Place, Cells, str], list[int]] = {}
     for order in counted_credits(session, brand_id, days):
@@ -52,28 +51,34 @@ def credits(session: Session, brand_id: str, days: Span) -> Iterator[tuple[date,
         if len(order.cells) == 1:
             add(alone, (place, order.cells[0], order.currency), order.numbers[0])
         else:
-            _count(_of(sums, place, ways), ways[order.paying], order)
+            _count(_of(sums, place), _ways_of(order.model, order.paying), order)
     for (place, cell, currency), numbers in alone.items():
         day, status, model, paying = place
-        _count(
-            _of(sums, place, ways),
-            ways[place[-1]],
-            Counted(day, status, model, paying, False, currency, (cell,), (numbers,)),
-        )
-    yield from _named(ways, sums)
+        order = Counted(day, status, model, paying, False, currency, (cell,), (numbers,))
+        _count(_of(sums, place), _ways_of(model, paying), order)
+    yield from _named(sums)
 
 
-def _of(sums: dict[_Place, _Of], place: _Place, ways: dict[bool, list[_Way]]) -> _Of:
-    return sums.get(place) or sums.setdefault(place, [{} for _ in ways[place[-1]]])
+@cache
+def _ways_of(model: str, paying: bool) -> tuple[_Way, ...]:
+    return tuple(way for way in _ways("credits", CREDITED_BY) if paying or _keeps(way[0], model))
 
 
-def _named(ways: dict[bool, list[_Way]], sums: dict[_Place, _Of]) -> Iterator[tuple[date, str, list[Line]]]:
+def _keeps(way: str, model: str) -> bool:
+    _, name, grain = way.split("/")
+    return keeps(name, grain, model)
+
+
+def _of(sums: dict[_Place, _Of], place: _Place) -> _Of:
+    return sums.get(place) or sums.setdefault(place, [{} for _ in _ways_of(*place[2:])])
+
+
+def _named(sums: dict[_Place, _Of]) -> Iterator[tuple[date, str, list[Line]]]:
     """Each way's lines under the model's name and, where it pays, under PAYING."""
-    usual = {name for name, _, _ in ways[False]}
     for (day, status, model, paying), counted in sums.items():
-        for (name, _, _), of_way in zip(ways[paying], counted, strict=True):
+        for (name, _, _), of_way in zip(_ways_of(model, paying), counted, strict=True):
             lines = [(*key, *numbers) for key, numbers in of_way.items()]
-            if name in usual:
+            if _keeps(name, model):
                 yield day, f"{name} {status} {model}", lines
             if paying:
                 yield day, f"{name} {status} {PAYING}", lines

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache
 from typing import Any, Protocol, cast
 from zoneinfo import ZoneInfo
 
@@ -188,6 +189,13 @@ def model_titles() -> dict[str, str]:
     """What every model that credits single orders is called, by its name."""
     found = plugins.discover("tracker.attribution").items()
     return {name: str(module.TITLE) for name, module in found if hasattr(module, "weights")}
+
+
+@cache
+def wholes() -> frozenset[str]:
+    """The models under which each credit is of the whole order: credits of one order do not add up to it."""
+    found = plugins.discover("tracker.attribution").items()
+    return frozenset(name for name, module in found if hasattr(module, "weights") and not module.ADDITIVE)
 
 
 def run(session: Session, name: str, scope: Scope, part: Part | None = None) -> Result:
