@@ -22,9 +22,9 @@ from tracker.ledger.database import among, once
 from tracker.ledger.tables import Credit, DayChange, Figure, OrderRow, Placement, RolledDay, Touch
 
 ORDERS, CLICKS = "orders", "clicks"
-SAYS, CLICKS_TO_DATE = "click-says", "clicks-to-date"
-_OF_CLICKS = (CLICKS, SAYS, CLICKS_TO_DATE)
-CLICKS_VERSION = "4"
+SAYS, CLICKS_TO_DATE, CLICK_DAYS = "click-says", "clicks-to-date", "click-days"
+_OF_CLICKS = (CLICKS, SAYS, CLICKS_TO_DATE, CLICK_DAYS)
+CLICKS_VERSION = "5"
 
 Line = tuple[Any, ...]
 """What a figure is of (its keys), then its numbers."""

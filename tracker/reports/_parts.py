@@ -380,15 +380,25 @@ def clicks_by_day(session: Session, scope: Scope) -> dict[date, int]:
     zone = zone_of(session, scope.brand_id)
     found: dict[date, int] = {}
     links = _links(session, scope, Link.id)
-    state = figures.kept(session, scope.brand_id, figures.CLICKS, _span(scope), figures.CLICKS_VERSION, months=False)
-    day = LinkDayClicks.day
-    for when, human in (
-        *_of_links(session, links, day, (LinkDayClicks.human,), _among_days(day, state)),
-        *_of_links(session, links, LinkHour.hour, (LinkHour.human,), _within(session, scope, state)),
-    ):
+    hours = (LinkHour.human,)
+    live = _of_links(session, links, LinkHour.hour, hours, _within(session, scope, _kept_clicks(session, scope)))
+    for when, human in (*_kept_by_day(session, scope, links), *live):
         on = when.astimezone(zone).date() if isinstance(when, datetime) else when
         found[on] = found.get(on, 0) + int(human)
     return found
+
+
+def _kept_clicks(session: Session, scope: Scope, *, months: bool = True) -> Kept:
+    return figures.kept(session, scope.brand_id, figures.CLICKS, _span(scope), figures.CLICKS_VERSION, months=months)
+
+
+def _kept_by_day(session: Session, scope: Scope, links: Collection[str]) -> Iterable[Line]:
+    """Clicks by people on the days that are kept: the brand's as they are kept, others by their links."""
+    if not is_filtered(scope):
+        kept = figures.lines(session, scope.brand_id, figures.CLICK_DAYS, _kept_clicks(session, scope))
+        return [(date.fromisoformat(day), human) for day, human in kept]
+    days = _among_days(LinkDayClicks.day, _kept_clicks(session, scope, months=False))
+    return _of_links(session, links, LinkDayClicks.day, (LinkDayClicks.human,), days)
 
 
 def _links(session: Session, scope: Scope, by: By) -> dict[str, Any]:
@@ -400,7 +410,7 @@ def _links(session: Session, scope: Scope, by: By) -> dict[str, Any]:
 def _clicked_links(session: Session, scope: Scope) -> Iterator[Sequence[Any]]:
     """Gross clicks, human clicks and uniques by link, in parts: of months, of days rolled up, of the other days."""
     links = _links(session, scope, Link.id)
-    state = figures.kept(session, scope.brand_id, figures.CLICKS, _span(scope), figures.CLICKS_VERSION)
+    state = _kept_clicks(session, scope)
     yield from _to_date.clicks(session, scope.brand_id, _span(scope))
     hours = _within(session, scope, state)
     for line in _of_links(session, links, LinkHour.link_id, (LinkHour.gross, LinkHour.human), hours):

@@ -16,7 +16,7 @@ from sqlalchemy import Date, Select, delete, func, insert, literal, select, unio
 from sqlalchemy.orm import Session
 
 from tracker.ledger import figures
-from tracker.ledger.figures import CLICKS, CLICKS_VERSION, ORDERS, SAYS, Line, Span, first_of, last_of
+from tracker.ledger.figures import CLICK_DAYS, CLICKS, CLICKS_VERSION, ORDERS, SAYS, Line, Span, first_of, last_of
 from tracker.ledger.tables import Figure as FigureRow
 from tracker.ledger.tables import Link, LinkDay, LinkDayClicks, LinkHour, OrderRow
 from tracker.reports import _click_says, _rolled, _rolled_parts, _to_date
@@ -73,7 +73,7 @@ def roll_clicks(session: Session, brand_id: str, today: date, limit: int) -> int
     for day in days:
         _add_up_clicks(session, brand_id, day, zone)
     kept = {day: _figures_of_clicks(session, brand_id, Span(day, day), zone) for day in days}
-    figures.keep(session, brand_id, kept, whole_month=False, names=[CLICKS, SAYS])
+    figures.keep(session, brand_id, kept, whole_month=False, names=[CLICKS, SAYS, CLICK_DAYS])
     figures.settle(session, changes)
     figures.vouch(session, brand_id, CLICKS, days, CLICKS_VERSION, whole_month=False)
     for month, earliest_day in {first_of(day): day for day in reversed(days)}.items():
@@ -83,7 +83,10 @@ def roll_clicks(session: Session, brand_id: str, today: date, limit: int) -> int
 
 
 def _figures_of_clicks(session: Session, brand_id: str, day: Span, zone: ZoneInfo) -> dict[str, list[Line]]:
-    return {CLICKS: _clicks_of(session, brand_id, day), SAYS: _click_says.live(session, brand_id, day, zone)}
+    clicks = _clicks_of(session, brand_id, day)
+    human = sum(line[2] for line in clicks)
+    says = _click_says.live(session, brand_id, day, zone)
+    return {CLICKS: clicks, SAYS: says, CLICK_DAYS: [(day.start.isoformat(), human)] if human else []}
 
 
 def _roll_clicks_of_month(session: Session, brand_id: str, month: date, today: date) -> None:
@@ -95,8 +98,9 @@ def _roll_clicks_of_month(session: Session, brand_id: str, month: date, today: d
     sums = {
         CLICKS: _clicks_of(session, brand_id, Span(month, last)),
         SAYS: _click_says.of_month(session, brand_id, state),
+        CLICK_DAYS: figures.added_up(figures.lines(session, brand_id, CLICK_DAYS, state), 1),
     }
-    figures.keep(session, brand_id, {month: sums}, whole_month=True, names=[CLICKS, SAYS])
+    figures.keep(session, brand_id, {month: sums}, whole_month=True, names=[CLICKS, SAYS, CLICK_DAYS])
     figures.vouch(session, brand_id, CLICKS, [month], CLICKS_VERSION, whole_month=True)
 
 
