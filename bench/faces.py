@@ -20,6 +20,7 @@ from tracker.settings import Settings
 from tracker.web import create_app
 from tracker.web.on_granian import collect_garbage_seldom
 from tracker.wiring import Wiring
+from workers.answers import draw_asked
 
 _EMAIL, _PASSWORD = "bench@example.com", "correct horse battery"
 _ORIGIN = "https://go.example.com"
@@ -45,8 +46,13 @@ class Faces:
         """Get a page, or an answer of the API, in whole. Raises RuntimeError where it is refused."""
         headers = {"Authorization": f"Bearer {self.key}"} if path.startswith("/api/") else {}
         answer = self.client.get(path, base_url=_ORIGIN, headers={"Accept-Language": "fr", **headers}, buffered=True)
-        if answer.status_code != 200:
+        if answer.status_code not in (200, 202):
             raise RuntimeError(f"{path} answered {answer.status}")
+
+    def draw(self) -> None:
+        """Work out what a page or an answer has asked for, as a worker does."""
+        while draw_asked(self.wiring):
+            pass
 
     def forget_connections(self) -> None:
         """Ask the next question over a new connection."""

@@ -2,11 +2,12 @@
 
 The year is made once a run (minutes on PostgreSQL) and its days are rolled up. Then the application is asked, signed
 in as a marketer and as a program, one question at a time: every report's page and answer for 30 and 365 days (others:
-`--periods`), and the answer under each filter that the report heeds; then the other pages that show figures. It prints
-a line an address: the median, the 95th percentile and the first time over a fresh connection, in milliseconds, of the
-question as it stands and of the worst filter. `!` marks what is beyond the goals, and the lines below name each of
-those. The load of the machine stands above and below, for times on a busy one say little. With `--live` nothing is
-rolled up: what a report costs that asks all orders themselves.
+`--periods`), and the answer under each filter that the report heeds; then the other pages that show figures. It
+prints a line an address: the median, the 95th percentile and the first time over a fresh connection, in milliseconds,
+of the question as it stands and of the worst filter. What takes long is drawn after the first time, as a worker does.
+`!` marks what is beyond the goals, and the lines below name each of those. The load of the machine stands above and
+below, for times on a busy one say little. With `--live` nothing is rolled up: what a report costs that asks all
+orders themselves.
 """
 
 from __future__ import annotations
@@ -154,6 +155,7 @@ def _line(name: str, cells: Sequence[str]) -> str:
 def _took(faces: Faces, asked: str, path: str, rounds: int) -> _Took:
     faces.forget_connections()
     cold = _once(faces, path)
+    faces.draw()
     warm = sorted(_once(faces, path) for _ in range(rounds))
     return _Took(asked, median(warm), warm[min(len(warm) - 1, len(warm) * 95 // 100)], cold)
 

@@ -14,16 +14,16 @@ from tracker.ledger.answers import Question
 from tracker.ledger.database import writing
 from tracker.reports import _answers
 from tracker.wiring import Wiring
-from workers import wiring
+from workers import stopping, wiring
 
 _SHIFT = 20.0  # seconds after which a job leaves the rest to the next one
 
 
-def draw_asked() -> int:
+def draw_asked(hands: Wiring | None = None) -> int:
     """Draw what was asked for, one after the other, for one shift at most; how many. What fails is tried again."""
-    hands = wiring()
+    hands = hands or wiring()
     ends, count = time.monotonic() + _SHIFT, 0
-    while (taken := _next(hands)) is not None:
+    while not stopping.is_set() and (taken := _next(hands)) is not None:
         count += _draw(hands, taken)
         if time.monotonic() >= ends:
             queue.ring(hands.redis, queue.JOBS[queue.DRAW], queue.DRAW)
