@@ -27,7 +27,7 @@ from statistics import median
 from sqlalchemy.orm import Session, sessionmaker
 
 from bench import postgresql, valkey, year
-from bench.faces import PAGES, Faces, opened
+from bench.faces import PAGES, PORTAL, Faces, opened
 from tracker.ledger import schema
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.reports import _rolling as rolling
@@ -127,7 +127,7 @@ def _measure(database: str, faces: Faces, periods: Sequence[int], rounds: int, o
             cells += [str(page), str(answer), f"{worst.asked} {worst}" if worst else ""]
             missed += [f"{name} {days} d {took.asked} {took}" for took in (page, answer, *filtered) if took.missed]
         print(_line(name, cells), flush=True)
-    for path in () if only else PAGES:
+    for path in () if only else (*PAGES, *PORTAL):
         pages = [_took(faces, path, f"{path}?{_days(days)}", rounds) for days in periods]
         print(_line(re.sub(r"[0-9a-f]{32}", "…", path), [f"{took}" for took in pages]), flush=True)
         missed += [f"{took.asked} {took}" for took in pages if took.missed]

@@ -1,7 +1,7 @@
 """A year of a brand, the same for the same size: clicks, orders, journeys, credits of every model, commissions, costs.
 
 The rows are those that the pipeline would have written, and keep its laws: credits sum to the order's net value, and
-the roll-ups of clicks count the clicks. What no report reads (bodies of receipts, addresses) is left small.
+the roll-ups of clicks count the clicks. What no page reads (addresses, bodies of deliveries) is left small.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from zoneinfo import ZoneInfo
 import psycopg
 from sqlalchemy import Connection, Engine, Table, inspect, text
 
+from bench import receipts
+from tracker.domain.chain import digest
+from tracker.domain.credits import Bill
 from tracker.domain.ids import derived_id
-from tracker.domain.orders import NET_FORMULA
+from tracker.domain.journeys import Touchpoint
+from tracker.domain.orders import NET_FORMULA, Status
 from tracker.ledger import tables
 from tracker.ledger.database import sessions, writing
 from tracker.ledger.rules import ensure_rule_set
@@ -34,6 +38,7 @@ PARTNERS, CAMPAIGNS, PLACEMENTS, LINKS, CODES = 150, 12, 400, 500, 60
 NETWORKS = ("instagram", "tiktok", "youtube", "blog")
 FORMATS = ("video", "photo", "story", "live", "article")
 PAYING = "last_click"
+_TERMS = '{"new": {"percent": "10"}, "returning": {"percent": "10"}}'
 _BLOCK = 20_000
 
 
@@ -155,7 +160,7 @@ def _catalog(sink: Sink) -> None:
              net_formula=NET_FORMULA, created_at=born)  # fmt: skip
     sink.add(tables.TrackingHost, host=HOST, brand_id=BRAND, created_at=born)
     sink.add(tables.Shop, id=SHOP, brand_id=BRAND, name="Shop", platform="shopify", token="t", created_at=born)
-    sink.add(tables.Terms, id=TERMS, brand_id=BRAND, scope=BRAND, settings='{"kind": "percent", "rate": "10"}',
+    sink.add(tables.Terms, id=TERMS, brand_id=BRAND, scope=BRAND, settings=_TERMS,
              currency="EUR", hold_days=30, valid_from=born, created_at=born)  # fmt: skip
     for number in range(PARTNERS):
         sink.add(tables.Partner, id=partner_id(number), brand_id=BRAND, name=f"Partner {number:03}",
@@ -285,6 +290,12 @@ class _Stop:
         placement = self.link % PLACEMENTS
         return campaign_id(placement % CAMPAIGNS), placement_id(placement)
 
+    def touchpoint(self, placed: datetime) -> Touchpoint:
+        """The same as the receipt of an order shows it."""
+        link = None if self.link is None else _link_id(self.link)
+        return receipts.touchpoint(self.click, self.code, self.at, placed, partner_id(self.partner),
+                                   channel_of(self.partner), link, *self.placed)  # fmt: skip
+
 
 def weights(model: str, stops: int, code: bool) -> list[int]:
     """How much each of `stops` touchpoints weighs, as whole parts."""
@@ -340,7 +351,9 @@ class _Orders:
         self.known.add(customer)
         for code in codes:
             self.sink.add(tables.OrderCode, order_id=order, normal=code.lower(), brand_id=BRAND, text=code)
-        self._conclude(order, placed, stops, total - refunded, currency, status)
+        bill = Bill(order, SHOP, str(number), Status(status), number % 500 == 0, "", currency, total, total, refunded,
+                    total - refunded, NET_FORMULA, placed, tuple(codes))  # fmt: skip
+        self._conclude(bill, stops)
 
     def _stops(self, placed: datetime) -> list[_Stop]:
         dice, stops = self.dice, []
@@ -355,17 +368,18 @@ class _Orders:
             stops.append(_Stop("code", placed, code, None, None, f"CODE{code}"))
         return stops
 
-    def _conclude(self, order: str, placed: datetime, stops: list[_Stop], net: int, currency: str, status: str) -> None:
-        at = moment_text(placed)
+    def _conclude(self, bill: Bill, stops: list[_Stop]) -> None:
+        order, placed, net, currency = bill.order_id, bill.placed_at, bill.net, bill.currency
+        at, body = moment_text(placed), receipts.body(bill, [stop.touchpoint(placed) for stop in stops])
         self.sink.add(tables.Receipt, order_id=order, version=1, brand_id=BRAND, current=True, cause="order",
-                      body='{"format":0}', digest=derived_id(order) * 2, changes="[]", drawn_at=at)  # fmt: skip
+                      body=body, digest=digest(body), changes="[]", drawn_at=at)  # fmt: skip
         for place, stop in enumerate(stops):
             self._touch(order, place, stop, place == len(stops) - 1)
         for model in (*_MODELS, _WHOLE) if stops else ():
             parts = _split(net, weights(model, len(stops), False))
             amounts: list[int | None] = [net for _ in stops] if model == _WHOLE else parts
             self._set(order, model, stops, amounts, net, currency)
-        if stops and status == "paid":
+        if stops and bill.status is Status.PAID:
             self._commission(order, placed, stops[-1], net, currency)
 
     def _touch(self, order: str, place: int, stop: _Stop, closes: bool) -> None:
