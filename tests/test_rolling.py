@@ -22,7 +22,7 @@ from tracker.errors import Unavailable
 from tracker.ledger import clicks, figures
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.ledger.tables import Campaign, DayChange, Figure, Link, LinkDayClicks, OrderRow, Placement, RolledDay
-from tracker.reports import _click_says, _parts, _rolled, _rolling
+from tracker.reports import _bilan, _click_says, _parts, _rolled, _rolling
 from tracker.reports._shape import Row, Scope, reports, zone_of
 
 TODAY = NOON.date()
@@ -319,13 +319,30 @@ def under_filters(ledger: Ledger, world: World) -> dict[tuple[str, str], list[Ro
         "campaign": replace(whole, campaign_id=campaign),
         "network": replace(whole, network="tiktok"),
         "partner": replace(whole, partner_id=world.bob),
+        "several": replace(whole, campaign_id=campaign, channel="influence"),
+        "others": replace(whole, network="tiktok", partner_id=world.alice),
     }
     names = {figure.live.__module__.rpartition(".")[2] for figure in _rolled.registered() if figure.grains}
+    names |= {"overview", "channels", "returns"}
     return {
         (name, grain): ordered(report_rows(ledger, name, scope))
         for name in sorted(names)
         for grain, scope in scopes.items()
     }
+
+
+def test_a_bilan_has_the_days_of_orders_around_its_campaign_kept_or_not(sqlite_ledger: Ledger) -> None:
+    world = seeded(sqlite_ledger)
+    campaign = derived_id("campaign", world.brand)
+    with sqlite_ledger.writing() as session:
+        session.get_one(Campaign, campaign).starts_on = session.get_one(Campaign, campaign).ends_on = TODAY
+    found = []
+    for _ in range(2):
+        with sqlite_ledger.session() as session:
+            found.append(_bilan.bilan(session, world.brand, campaign, NOON))
+        roll(sqlite_ledger, world)
+    assert found[0] == found[1]
+    assert found[0].start < TODAY
 
 
 def on_networks(ledger: Ledger, world: World) -> dict[str, list[list[Row]]]:

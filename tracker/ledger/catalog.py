@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tracker.domain.ids import is_id
 from tracker.errors import BadInput, NotFound, say
-from tracker.ledger.database import is_postgresql
+from tracker.ledger.database import is_postgresql, once
 from tracker.ledger.tables import (
     ApiKey,
     Base,
@@ -75,7 +75,12 @@ def one(session: Session, table: type[T], brand_id: str, row_id: str, *, lock: b
 def brand_by_id(session: Session, brand_id: str, *, lock: bool = False) -> Brand:
     """The brand of that id, locked until the transaction ends if asked. Raises NotFound."""
     query = select(Brand).where(Brand.id == brand_id)
-    row = session.execute(query.with_for_update() if lock else query).scalar_one_or_none() if is_id(brand_id) else None
+    if not is_id(brand_id):
+        row = None
+    elif lock:
+        row = session.execute(query.with_for_update()).scalar_one_or_none()
+    else:
+        row = once(session, ("brand", brand_id), lambda: session.execute(query).scalar_one_or_none())
     if row is None:
         raise NotFound("no such brand")
     return row

@@ -9,6 +9,7 @@ from sqlalchemy import Select, exists, func, select, union
 from sqlalchemy.orm import Session
 
 from tracker.domain.costs import Cell, Cost, Kind, Push, Spread
+from tracker.ledger.database import once
 from tracker.ledger.tables import (
     Campaign,
     Code,
@@ -30,36 +31,40 @@ def spent(session: Session, brand_id: str, start: date, end: date) -> list[tuple
     What sits on a placement lies on its partner, and on its campaign where the cost names none.
     """
     query = (
-        select(CostRow, Placement.campaign_id, Placement.partner_id)
+        select(
+            *(CostRow.currency, CostRow.id, CostRow.kind, CostRow.amount, CostRow.spent_on),
+            func.coalesce(CostRow.campaign_id, Placement.campaign_id),
+            func.coalesce(CostRow.partner_id, Placement.partner_id),
+            CostRow.spread,
+        )
         .outerjoin(Placement, Placement.id == CostRow.placement_id)
         .where(CostRow.brand_id == brand_id, CostRow.spent_on >= start, CostRow.spent_on <= end)
         .where(CostRow.withdrawn_at.is_(None))
         .order_by(CostRow.spent_on, CostRow.id)
     )
-    return [(row.currency, _cost(row, campaign, partner)) for row, campaign, partner in session.execute(query)]
-
-
-def _cost(row: CostRow, campaign_id: str | None, partner_id: str | None) -> Cost:
-    return Cost(
-        id=row.id,
-        kind=Kind(row.kind),
-        amount=row.amount,
-        spent_on=row.spent_on,
-        campaign_id=row.campaign_id or campaign_id,
-        partner_id=row.partner_id or partner_id,
-        spread=Spread(row.spread),
-    )
+    return [
+        (currency, Cost(id_, Kind(kind), amount, spent_on, campaign, partner, Spread(spread)))
+        for currency, id_, kind, amount, spent_on, campaign, partner, spread in session.execute(query)
+    ]
 
 
 def pushes(session: Session, brand_id: str) -> list[Push]:
     """The brand's campaigns in the order of their making, each with those who have a link, code, placement or cost."""
+    return once(session, ("pushes", brand_id), lambda: _pushes(session, brand_id))
+
+
+def _pushes(session: Session, brand_id: str) -> list[Push]:
     members: dict[str, set[str]] = {}
     for campaign_id, partner_id in session.execute(_members(brand_id)):
         members.setdefault(campaign_id, set()).add(partner_id)
-    query = select(Campaign).where(Campaign.brand_id == brand_id).order_by(Campaign.created_at, Campaign.id)
+    query = (
+        select(Campaign.id, Campaign.starts_on, Campaign.ends_on)
+        .where(Campaign.brand_id == brand_id)
+        .order_by(Campaign.created_at, Campaign.id)
+    )
     return [
         Push(row.id, row.starts_on, row.ends_on, tuple(sorted(members.get(row.id, ()))))
-        for row in session.execute(query).scalars()
+        for row in session.execute(query)
     ]
 
 

@@ -152,8 +152,9 @@ def lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Sequ
 
 def _lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Sequence[Any]]:
     wanted = (
-        and_(Figure.whole_month.is_(True), Figure.starts_on.in_(of.months)),
-        and_(Figure.whole_month.is_(False), Figure.starts_on.in_(of.days)),
+        and_(Figure.whole_month.is_(whole), Figure.starts_on.in_(starts))
+        for whole, starts in ((True, of.months), (False, of.days))
+        if starts
     )
     query = select(Figure.rows).where(Figure.brand_id == brand_id, Figure.name == name, or_(*wanted))
     return [line for text in session.execute(query).scalars() for line in read(text)]

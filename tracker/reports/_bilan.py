@@ -23,7 +23,7 @@ from tracker.ledger import catalog, rules
 from tracker.ledger.tables import Brand, Campaign, Cost, Credit, CreditSet, OrderRow, Placement
 from tracker.reports import _campaigns, _placements, evidence, overview, placements, returns
 from tracker.reports._orders import of_model
-from tracker.reports._parts import credited, kept_by, orders_of
+from tracker.reports._parts import as_day, credited, kept_by, orders_of
 from tracker.reports._shape import Row, Scope, model_titles
 
 MOST_PARTNERS = 12
@@ -124,7 +124,7 @@ def _spent_on(session: Session, campaign: Campaign) -> list[date]:
 def _sold_on(session: Session, whole: Scope) -> list[date]:
     """The days of the orders that are credited to the campaign."""
     found: Iterable[tuple[object, str]] = credited(session, whole, OrderRow.placed_day)
-    return [day for day, _ in found if isinstance(day, date)]
+    return [as_day(day) for day, _ in found]
 
 
 def _partners(found: Sequence[Row]) -> list[Row]:

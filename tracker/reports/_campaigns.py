@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 from tracker.domain import metrics
 from tracker.domain.engagement import COUNTERS, known_sum
 from tracker.domain.objectives import Metric
-from tracker.ledger.tables import Campaign, Cost, Credit, OrderRow
-from tracker.reports import _placements, returns
+from tracker.ledger.database import once
+from tracker.ledger.tables import Campaign, Cost, Credit
+from tracker.reports import _placements, _rolled, returns
 from tracker.reports._parts import credited
 from tracker.reports._placements import Placed
 from tracker.reports._shape import Row, Scope
@@ -38,6 +39,10 @@ class Figures:
 
 def days(session: Session, brand_id: str, zone: ZoneInfo, today: date) -> tuple[date, date]:
     """The first and the last day that concern any of the brand's campaigns, today among them."""
+    return once(session, ("days of campaigns", brand_id, zone, today), lambda: _days(session, brand_id, zone, today))
+
+
+def _days(session: Session, brand_id: str, zone: ZoneInfo, today: date) -> tuple[date, date]:
     of_campaigns = select(
         func.min(Campaign.starts_on), func.min(Campaign.created_at), func.max(Campaign.ends_on)
     ).where(Campaign.brand_id == brand_id)
@@ -46,8 +51,8 @@ def days(session: Session, brand_id: str, zone: ZoneInfo, today: date) -> tuple[
         Cost.brand_id == brand_id, Cost.withdrawn_at.is_(None)
     )
     first, last = session.execute(of_costs).one()
-    of_orders = select(func.min(OrderRow.placed_day)).where(OrderRow.brand_id == brand_id)
-    sold = session.execute(of_orders).scalar()  # orders from before the campaign was entered may be credited to it
+    # Orders from before the campaign was entered may be credited to it.
+    sold, _ = _rolled.days_with_orders(session, brand_id)
     begun = made.astimezone(zone).date() if made else None
     return _least((starts, begun, first, sold, today)), _most((ends, last, today))
 

@@ -89,7 +89,7 @@ def _of_campaign(session: Session, whole: Scope, campaign_id: str) -> list[Line]
     def live(part: Scope) -> Iterable[Line]:
         return [line[1:] for line in _touched(session, part, campaign_id)]
 
-    return _rolled.summed(session, whole, _owed_by_campaign.named(whole) or "", 2, live, only=campaign_id)
+    return _rolled.summed(session, whole, _owed_by_campaign.named(whole) or "", 2, live, only=campaign_id, always=True)
 
 
 def _first_day(session: Session, brand_id: str) -> date | None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -57,6 +59,24 @@ UNIQUE_HELP = (
 )
 
 LINK_CHANNEL: By = func.coalesce(Link.channel, Partner.channel)
+
+
+class Linked(NamedTuple):
+    """What clicks on a link may count for."""
+
+    id: str
+    brand_id: str
+    campaign_id: str | None
+    partner_id: str
+    placement_id: str | None
+    channel: str
+
+
+# By the column that says it, what clicks on a link count for: links are read once for all of them.
+LINKED_BY: dict[str, Callable[[Linked], Any]] = {
+    str(LINK_CHANNEL): attrgetter("channel"),
+    **{f"Link.{name}": attrgetter(name) for name in ("id", "brand_id", "campaign_id", "partner_id", "placement_id")},
+}
 
 # The columns by which days are rolled up, by their name there. By another column the orders themselves are asked.
 CREDITED_BY: dict[str, By] = {
@@ -191,8 +211,16 @@ def credited_orders(session: Session, scope: Scope) -> dict[str, int]:
 def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAID) -> dict[Key, Credited]:
     """What was credited, by `by` (a column of credits) and currency. An order counts once for each subject.
 
-    Under a model that is not additive a subject has an order's value once, however many touchpoints it had there.
+    Under a model that is not additive a subject has an order's value once, however many touchpoints it had there. Not
+    to be changed: whoever asks again is told the same.
     """
+    return once(session, ("credited", scope, _text(by), status), lambda: _found(session, scope, by, status))
+
+
+def _found(session: Session, scope: Scope, by: By, status: Status) -> dict[Key, Credited]:
+    if _text(by) == _text(Credit.brand_id) and len(_chosen(scope)) > 1 and (narrow := _narrowest(scope)) is not None:
+        found = credited(session, scope, narrow, status)
+        return {(scope.brand_id, currency): figures for (_, currency), figures in found.items()}
     name = _named(CREDITED_BY, by) if status in (Status.PAID, Status.PENDING) else None
     wider, subject = _wider(scope, name)
     if name is None or not keeps(name, _grain(wider)[0], scope.model):
@@ -202,6 +230,11 @@ def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAI
         live = _narrowed(scope, lambda part: _of_days(session, part, by, name, status))
         lines = _only(subject, _summed(session, wider, kept, live))
     return {(line[0], line[1]): Credited(*(int(figure) for figure in line[2:])) for line in lines}
+
+
+def as_day(key: object) -> date:
+    """A subject that is a day: kept lines have it as text."""
+    return key if isinstance(key, date) else date.fromisoformat(str(key))
 
 
 def _of_days(session: Session, scope: Scope, by: By, name: str, status: Status) -> Iterable[Line]:
@@ -246,8 +279,12 @@ def _of_subjects(each: Subquery, keys: int) -> Select[*tuple[Any, ...]]:
 
 def _named(kept: dict[str, By], by: By) -> str | None:
     """Under which name days are rolled up by this column, if they are."""
-    text = str(by)
-    return next((name for name, column in kept.items() if str(column) == text), None)
+    return next((name for name, column in kept.items() if _text(column) == _text(by)), None)
+
+
+@lru_cache(256)
+def _text(by: By) -> str:
+    return str(by)
 
 
 def keeps(name: str, grain: str, model: str) -> bool:
@@ -275,8 +312,17 @@ def _summed(
 
 def _grain(scope: Scope) -> tuple[str, str | None]:
     """The scope's one filter and what it keeps; ALL where there is none, and a name of no filter where several."""
-    chosen = [(grain, value) for grain, value in _filters(scope) if value]
+    chosen = _chosen(scope)
     return (ALL, None) if not chosen else chosen[0] if len(chosen) == 1 else ("several", None)
+
+
+def _chosen(scope: Scope) -> list[tuple[str, str]]:
+    return [(grain, value) for grain, value in _filters(scope) if value]
+
+
+def _narrowest(scope: Scope) -> By | None:
+    """A column of which the scope keeps one subject alone: what is credited to that is what the brand has there."""
+    return Credit.channel if scope.channel else Credit.partner_id if scope.partner_id else None
 
 
 def _filters(scope: Scope) -> tuple[tuple[str, str | None], ...]:
@@ -320,7 +366,14 @@ def _of_an_order(amount: By) -> ColumnElement[int]:
 
 
 def journeys(session: Session, scope: Scope, by: By) -> dict[Key, Journeys]:
-    """In how many journeys subjects stand, by `by` (a column of touches) and currency. An order counts once each."""
+    """In how many journeys subjects stand, by `by` (a column of touches) and currency. An order counts once each.
+
+    Not to be changed: whoever asks again is told the same.
+    """
+    return once(session, ("journeys", scope, _text(by)), lambda: _stood(session, scope, by))
+
+
+def _stood(session: Session, scope: Scope, by: By) -> dict[Key, Journeys]:
     name = _named(TOUCHED_BY, by)
     wider, subject = _wider(scope, name)
     if name is None:
@@ -363,8 +416,12 @@ def clicks(session: Session, scope: Scope, by: By) -> dict[str, Clicks]:
     """Clicks from the roll-ups, by `by` (a column of links or LINK_CHANNEL).
 
     The hours are UTC's, and an hour belongs to the day of the brand in which it begins: zones that are half an hour off
-    share one hour a day between two days.
+    share one hour a day between two days. Not to be changed: whoever asks again is told the same.
     """
+    return once(session, ("clicks", scope, _text(by)), lambda: _clicked(session, scope, by))
+
+
+def _clicked(session: Session, scope: Scope, by: By) -> dict[str, Clicks]:
     subjects = _links(session, scope, by)
     counted = once(
         session,
@@ -403,8 +460,20 @@ def _kept_by_day(session: Session, scope: Scope, links: Collection[str]) -> Iter
 
 def _links(session: Session, scope: Scope, by: By) -> dict[str, Any]:
     """By id, the links whose clicks the scope keeps, with what each counts for."""
-    query = select(Link.id, by).join(Partner, Partner.id == Link.partner_id).where(*links_of(scope))
-    return once(session, ("links", scope, str(by)), lambda: {row[0]: row[1] for row in session.execute(query)})
+    filters = (scope.brand_id, *_filters(scope))
+    if _text(by) not in LINKED_BY:
+        query = _query_of_links(scope, Link.id, by)
+        return once(session, ("links", filters, _text(by)), lambda: {row[0]: row[1] for row in session.execute(query)})
+    subject = LINKED_BY[_text(by)]
+    query = _query_of_links(
+        scope, Link.id, Link.brand_id, Link.campaign_id, Link.partner_id, Link.placement_id, LINK_CHANNEL
+    )
+    found = once(session, ("links", filters), lambda: [Linked(*row) for row in session.execute(query)])
+    return {link.id: subject(link) for link in found}
+
+
+def _query_of_links(scope: Scope, *columns: By) -> Select[*tuple[Any, ...]]:
+    return select(*columns).join(Partner, Partner.id == Link.partner_id).where(*links_of(scope))
 
 
 def _clicked_links(session: Session, scope: Scope) -> Iterator[Sequence[Any]]:

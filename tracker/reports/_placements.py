@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.catalog import Format, PartnerKind
@@ -20,6 +19,7 @@ from tracker.domain.engagement import Counters, Kind
 from tracker.domain.rankings import Converted
 from tracker.domain.tiers import TITLES, Tier, place_of, tier_of
 from tracker.ledger import snapshots
+from tracker.ledger.database import once
 from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Credit, Link, Partner, Placement
 from tracker.reports import _rolled
 from tracker.reports._parts import Clicks, Credited, brand_currency, clicks, credited, in_order
@@ -174,11 +174,22 @@ def sold(session: Session, scope: Scope) -> list[Sold]:
 
 
 def placements(session: Session, scope: Scope) -> Placements:
-    """The same with clicks of the days too, and costs up to the last one."""
+    """The same with clicks of the days too, and costs up to the last one. Not to be changed."""
+    whole = _rolled.whole(scope)
+    every = once(session, ("placements", whole), lambda: _placements(session, whole))
+    return replace(every, kept=[placed for placed in every.kept if _is_kept(placed, scope)])
+
+
+def _placements(session: Session, scope: Scope) -> Placements:
+    everyone, first = _placed(session, scope), brand_currency(session, scope.brand_id)
+    return Placements(everyone, _kinds(everyone, first), first)
+
+
+def _placed(session: Session, scope: Scope) -> list[Placed]:
     linked, coded = _linked(session, scope.brand_id), _coded(session, scope.brand_id)
-    clicked, nobody = clicks(session, _rolled.whole(scope), Link.placement_id), Clicks()
+    clicked, nobody = clicks(session, scope, Link.placement_id), Clicks()
     sales, (spent, boosted) = _sales(session, scope), _costs(session, scope)
-    everyone = [
+    return [
         Placed(
             *_cells(one),
             tracked=row_id in linked or row_id in coded,
@@ -190,9 +201,6 @@ def placements(session: Session, scope: Scope) -> Placements:
         for one in _everyone(session, scope)
         for row_id in (one.placement.id,)
     ]
-    kept = [placed for placed in everyone if _is_kept(placed, scope)]
-    first = brand_currency(session, scope.brand_id)
-    return Placements(kept, _kinds(everyone, first), first)
 
 
 def _cells(one: Counted) -> tuple[Placement, Partner, str | None, datetime | None, Counters, bool]:
@@ -214,8 +222,21 @@ def _everyone(session: Session, scope: Scope) -> list[Counted]:
         Counted(placement, partner, campaign, known.taken_at, known.counters, known.claimed)
         if (known := last.get(placement.id))
         else Counted(placement, partner, campaign, None, nothing, claimed=False)
-        for placement, partner, campaign in session.execute(_query(scope, end))
+        for placement, partner, campaign in _of_brand(session, scope.brand_id)
+        if placement.published_at is None or placement.published_at < end
     ]
+
+
+def _of_brand(session: Session, brand_id: str) -> Sequence[tuple[Placement, Partner, str | None]]:
+    """All placements of the brand with their partners and the names of their campaigns, in the order of partners."""
+    query = (
+        select(Placement, Partner, Campaign.name)
+        .join(Partner, Partner.id == Placement.partner_id)
+        .join(Campaign, Campaign.id == Placement.campaign_id, isouter=True)
+        .where(Placement.brand_id == brand_id)
+        .order_by(Partner.name, Placement.published_at, Placement.id)
+    )
+    return once(session, ("placements of brand", brand_id), lambda: [(*row,) for row in session.execute(query)])
 
 
 def known_pairs(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[int | None, int | None]:
@@ -231,20 +252,6 @@ def _is_kept(placed: Counted, scope: Scope) -> bool:
         and scope.channel in (None, placed.partner.channel)
         and scope.network in (None, placed.placement.network)
     )
-
-
-def _query(scope: Scope, end: datetime) -> Any:
-    return (
-        select(Placement, Partner, Campaign.name)
-        .join(Partner, Partner.id == Placement.partner_id)
-        .join(Campaign, Campaign.id == Placement.campaign_id, isouter=True)
-        .where(Placement.brand_id == scope.brand_id, _published_before(end))
-        .order_by(Partner.name, Placement.published_at, Placement.id)
-    )
-
-
-def _published_before(end: datetime) -> Any:
-    return or_(Placement.published_at.is_(None), Placement.published_at < end)
 
 
 def _linked(session: Session, brand_id: str) -> set[str]:

@@ -22,7 +22,7 @@ from tracker.domain.objectives import Metric
 from tracker.ledger import snapshots
 from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Link, OrderRow, Placement
 from tracker.reports import _placements, _returns
-from tracker.reports._parts import Credited, brand_currency, clicks_by_day, credited
+from tracker.reports._parts import Credited, as_day, brand_currency, clicks_by_day, credited
 from tracker.reports._placements import known_pairs
 from tracker.reports._shape import Scope, zone_of
 
@@ -94,7 +94,7 @@ def read(session: Session, campaign: Campaign, start: date, end: date) -> Progre
     return Progress(
         currency=brand_currency(session, campaign.brand_id),
         clicks=clicks_by_day(session, scope) if linked else None,
-        sold=None if sold is None else {(_as_day(key), currency): one for (key, currency), one in sold.items()},
+        sold=None if sold is None else {(as_day(key), currency): one for (key, currency), one in sold.items()},
         counted=_counted(session, campaign),
     )
 
@@ -223,11 +223,6 @@ def _has_codes(session: Session, campaign: Campaign) -> bool:
         .where(Code.brand_id == campaign.brand_id, CodeOwner.campaign_id == campaign.id)
     )
     return session.execute(query.limit(1)).first() is not None
-
-
-def _as_day(key: object) -> date:
-    """A day as orders have it, or as days that were added up have it."""
-    return key if isinstance(key, date) else date.fromisoformat(str(key))
 
 
 def days_between(start: date, end: date) -> list[date]:

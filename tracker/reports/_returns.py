@@ -7,17 +7,28 @@ shared costs that fall to what it keeps: a channel is the partner's own there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy import String, cast, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.costs import Cell, Cost, Kind, Push, Resource, Spread, placed, resource_of
 from tracker.ledger import catalog, costs
+from tracker.ledger.database import once
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import Brand, Campaign, Credit, Link, Partner
 from tracker.reports import _rolled
-from tracker.reports._parts import CREDITED_BY, By, Credited, Key, brand_currency, clicks, credited, partners_of
+from tracker.reports._parts import (
+    CREDITED_BY,
+    LINKED_BY,
+    By,
+    Credited,
+    Key,
+    brand_currency,
+    clicks,
+    credited,
+    partners_of,
+)
 from tracker.reports._shape import Scope
 
 _CONSTANTS: list[By] = [literal_column(f"'{text}'") for text in ("-", "/", "")]
@@ -34,7 +45,9 @@ def _pair(campaign: By, partner: By) -> By:
 
 
 CREDITED_BY["own-campaign"] = CREDIT_CAMPAIGN
-CREDITED_BY["pair"] = _pair(Credit.campaign_id, Credit.partner_id)
+CREDIT_PAIR, LINK_PAIR = _pair(Credit.campaign_id, Credit.partner_id), _pair(Link.campaign_id, Link.partner_id)
+CREDITED_BY["pair"] = CREDIT_PAIR
+LINKED_BY[str(LINK_PAIR)] = lambda link: f"{link.campaign_id or ''}/{link.partner_id}"
 
 
 @dataclass(slots=True)
@@ -78,17 +91,29 @@ class Books:
 
 
 def read(session: Session, scope: Scope) -> Books:
-    """The scope's spending and clicks. Raises NotFound where there is no such brand."""
+    """The scope's spending and clicks, not to be changed. Raises NotFound where there is no such brand."""
+    return once(session, ("books", scope), lambda: _read(session, scope))
+
+
+def _read(session: Session, scope: Scope) -> Books:
     brand = catalog.brand_by_id(session, scope.brand_id)
-    campaigns = session.execute(select(Campaign).where(Campaign.brand_id == brand.id)).scalars()
-    partners = partners_of(session, brand.id)
+    partners, whole = partners_of(session, brand.id), _rolled.whole(scope)
     cells: dict[Cell, Spent] = {}
-    for cell, spent in _parts(session, scope, brand):
+    for cell, spent in once(session, ("spent", whole), lambda: list(_parts(session, whole, brand))):
         if _kept(scope, cell, partners):
             cells.setdefault(cell, Spent()).add(spent)
-    for key, clicked in clicks(session, scope, _pair(Link.campaign_id, Link.partner_id)).items():
+    for key, clicked in clicks(session, scope, LINK_PAIR).items():
         cells.setdefault(_cell(key), Spent()).clicks += clicked.human
-    return Books(brand, {campaign.id: campaign for campaign in campaigns}, partners, cells)
+    return Books(brand, _campaigns_of(session, brand.id), partners, cells)
+
+
+def _campaigns_of(session: Session, brand_id: str) -> dict[str, Campaign]:
+    query = select(Campaign).where(Campaign.brand_id == brand_id)
+    return once(
+        session,
+        ("campaigns", brand_id),
+        lambda: {campaign.id: campaign for campaign in session.execute(query).scalars()},
+    )
 
 
 def _parts(session: Session, scope: Scope, brand: Brand) -> Iterable[tuple[Cell, Spent]]:
@@ -97,7 +122,7 @@ def _parts(session: Session, scope: Scope, brand: Brand) -> Iterable[tuple[Cell,
     credited = _revenue(session, scope, brand, [cost for _, cost in spent])
     for currency, cost in spent:
         yield from _of_cost(cost, pushes, credited, foreign=currency != brand.currency)
-    for campaign, partner, amount in _rolled.asked(session, _rolled.whole(scope), _owed):
+    for campaign, partner, amount in _rolled.asked(session, scope, _owed):
         yield (campaign, partner), _of(Resource.COMMISSIONS, amount)
 
 
@@ -130,8 +155,7 @@ def _revenue(session: Session, scope: Scope, brand: Brand, spent: Iterable[Cost]
     """The credited net revenue by which costs are divided; it is only asked where one is."""
     if not any(cost.spread is Spread.REVENUE for cost in spent):
         return {}
-    whole = replace(scope, campaign_id=None, channel=None, partner_id=None, network=None)
-    found: dict[Key, Credited] = credited(session, whole, _pair(Credit.campaign_id, Credit.partner_id))
+    found: dict[Key, Credited] = credited(session, scope, CREDIT_PAIR)
     return {_cell(key): figures.revenue for (key, currency), figures in found.items() if currency == brand.currency}
 
 

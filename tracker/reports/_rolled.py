@@ -13,13 +13,15 @@ from datetime import date, timedelta
 from functools import cache
 from hashlib import blake2b
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker import plugins
 from tracker.domain.catalog import Channel
 from tracker.ledger import figures
-from tracker.ledger.database import sees_one_moment
+from tracker.ledger.database import once, sees_one_moment
 from tracker.ledger.figures import Kept, Line, Span
+from tracker.ledger.tables import OrderRow
 from tracker.reports._shape import PAYING, Scope
 
 Live = Callable[[Session, Scope], Iterable[Sequence[object]]]
@@ -102,14 +104,20 @@ def registered() -> list[Figure]:
 
 
 def asked(session: Session, scope: Scope, figure: Figure) -> list[Line]:
-    """The figure's lines over the scope, each of its keys once; in no order."""
+    """The figure's lines over the scope, each of its keys once; in no order. Not to be changed."""
+    return once(session, ("asked", figure.name, scope), lambda: _asked(session, scope, figure))
+
+
+def _asked(session: Session, scope: Scope, figure: Figure) -> list[Line]:
     name, grain = figure.named(scope), figure.grain_of(scope)
     if grain is not None:
         kept, only = figure.under(grain[0]), grain[1]
-        return summed(session, scope, kept, figure.keys, lambda part: figure.live(session, part), only=only)
+        return summed(
+            session, scope, kept, figure.keys, lambda part: figure.live(session, part), only=only, always=figure.always
+        )
     if name is None:
         return figures.added_up(figure.live(session, scope), figure.keys)
-    return summed(session, scope, name, figure.keys, lambda part: figure.live(session, part))
+    return summed(session, scope, name, figure.keys, lambda part: figure.live(session, part), always=figure.always)
 
 
 def summed(
@@ -120,10 +128,12 @@ def summed(
     live: Callable[[Scope], Iterable[Sequence[object]]],
     *,
     only: str | None = None,
+    always: bool = False,
 ) -> list[Line]:
     """Lines kept under `name`, and `live` ones for the other days of the scope, added up by their keys.
 
-    With `only`, kept lines begin with one cell more, and those in which it is another are left out.
+    With `only`, kept lines begin with one cell more, and those in which it is another are left out. Days before
+    the first order and after the last one are asked `always` alone.
     """
     span = Span(scope.start, scope.end)
     found: list[Sequence[object]] = []
@@ -131,7 +141,7 @@ def summed(
         state = figures.kept(session, scope.brand_id, figures.ORDERS, span, version())
         kept = figures.lines(session, scope.brand_id, name, state)
         found = list(kept) if only is None else [line[1:] for line in kept if line[0] == only]
-        found += [line for part in _stretches(scope, state) for line in live(part)]
+        found += [line for part in _stretches(session, scope, state, always=always) for line in live(part)]
         if not _may_have_moved(session, state):
             break
         if state == figures.kept(session, scope.brand_id, figures.ORDERS, span, version()):
@@ -144,9 +154,28 @@ def _may_have_moved(session: Session, state: Kept) -> bool:
     return bool(state.open) and bool(state.days or state.months) and not sees_one_moment(session)
 
 
-def _stretches(scope: Scope, state: Kept) -> Iterator[Scope]:
+def _stretches(session: Session, scope: Scope, state: Kept, *, always: bool) -> Iterator[Scope]:
     for span in stretches(state.open):
-        yield replace(scope, start=span.start, end=span.end)
+        start, end = span.start, span.end
+        if not always and start < end:
+            first, last = days_with_orders(session, scope.brand_id)
+            start, end = max(start, first or start), min(end, last or end)
+        if start <= end:
+            yield replace(scope, start=start, end=end)
+
+
+def days_with_orders(session: Session, brand_id: str) -> tuple[date | None, date | None]:
+    """The first and the last day on which an order was placed: a campaign's often begin before, and go on after."""
+    return once(session, ("days with orders", brand_id), lambda: _days_with_orders(session, brand_id))
+
+
+def _days_with_orders(session: Session, brand_id: str) -> tuple[date | None, date | None]:
+    ends = [
+        select(end(OrderRow.placed_day)).where(OrderRow.brand_id == brand_id).scalar_subquery()
+        for end in (func.min, func.max)
+    ]
+    row = session.execute(select(*ends)).one()
+    return row[0], row[1]
 
 
 def stretches(days: Sequence[date]) -> list[Span]:

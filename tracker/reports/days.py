@@ -13,7 +13,7 @@ from tracker.domain.catalog import Channel
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import Credit, OrderRow
 from tracker.reports import _rolled
-from tracker.reports._parts import CREDITED_BY, By, Total, brand_currency, clicks_by_day, credited, orders_of
+from tracker.reports._parts import CREDITED_BY, By, Total, as_day, brand_currency, clicks_by_day, credited, orders_of
 from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope
 
@@ -74,7 +74,7 @@ def _days(scope: Scope) -> list[date]:
 
 def _totals(session: Session, scope: Scope) -> dict[Key, Total]:
     return {
-        (_as_day(day), currency): Total(orders, int(net))
+        (as_day(day), currency): Total(orders, int(net))
         for day, currency, orders, net in _rolled.asked(session, _rolled.whole(scope), _by_day)
         if day is not None and currency is not None
     }
@@ -92,7 +92,7 @@ def _by_day(session: Session, scope: Scope) -> Iterable[Line]:
 
 def _credited(session: Session, scope: Scope) -> dict[Key, int]:
     found = credited(session, scope, OrderRow.placed_day)
-    return {(_as_day(day), currency): figures.revenue for (day, currency), figures in found.items()}
+    return {(as_day(day), currency): figures.revenue for (day, currency), figures in found.items()}
 
 
 def _by_channel(session: Session, scope: Scope) -> dict[Channel, dict[Key, int]]:
@@ -103,7 +103,3 @@ def _by_channel(session: Session, scope: Scope) -> dict[Channel, dict[Key, int]]
         if channel in shares and scope.channel in (None, channel):
             shares[Channel(channel)][date.fromisoformat(day), currency] = figures.revenue
     return shares
-
-
-def _as_day(value: date | str) -> date:
-    return date.fromisoformat(value) if isinstance(value, str) else value
