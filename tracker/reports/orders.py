@@ -81,10 +81,15 @@ def _about(session: Session, scope: Scope) -> tuple[Condition, Condition]:
 
 
 def _kept(scope: Scope) -> list[Condition]:
+    """The orders with a credit that the filters keep: a partner's are few, and looked up before all others."""
     if not is_filtered(scope):
         return []
-    credit = select(Credit.set_id).join(CreditSet, CreditSet.id == Credit.set_id)
-    return [exists(credit.where(CreditSet.order_id == OrderRow.id, of_model(scope.model), *kept_by(scope, Credit)))]
+    credit = select(Credit.order_id).join(CreditSet, CreditSet.id == Credit.set_id)
+    kept = credit.where(of_model(scope.model), *kept_by(scope, Credit))
+    if not scope.partner_id:
+        return [exists(kept.where(CreditSet.order_id == OrderRow.id))]
+    theirs = kept.where(Credit.brand_id == scope.brand_id).distinct().cte("theirs").prefix_with("MATERIALIZED")
+    return [OrderRow.id.in_(select(theirs.c.order_id))]
 
 
 def _days(scope: Scope) -> tuple[Condition, ...]:
