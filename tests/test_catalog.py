@@ -19,7 +19,7 @@ from tests import intake, payloads
 from tests.conftest import NOW, Ledger
 from tests.given import World
 from tracker import pipeline
-from tracker.catalog import Desk, brands, campaigns, codes, links, partners, placements, shops
+from tracker.catalog import ORDERS_DUE, Desk, brands, campaigns, codes, links, partners, placements, shops
 from tracker.catalog.brands import BrandChange, BrandView, NewBrand
 from tracker.catalog.campaigns import CampaignChange, NewCampaign
 from tracker.catalog.codes import CodeQuery, CodeView, NewCode, NewOwner
@@ -616,7 +616,7 @@ def test_a_partners_new_channel_reaches_every_order_that_the_partner_led_to(ledg
         assert due_orders(ledger) == set()
     with ledger.writing() as session:
         partners.edit(replace(desk, session=session), world.alice, PartnerChange(channel=Channel.AFFILIATE))
-        assert session.info, "attribution is told after the commit"
+        assert session.info.get(ORDERS_DUE), "attribution is told after the commit"
     assert due_orders(ledger) == set(theirs)
     assert {row["cause"] for row in world.all(AttributionDue)} == {"catalog"}
     world.attribute()
@@ -639,9 +639,9 @@ def test_what_credits_carry_of_a_link_reaches_the_orders_of_its_clicks(ledger: L
             "placement": placements.add(desk, placement).id,
         }
         links.edit(desk, world.alice_link, LinkChange(landing_url="https://shop.example/new"))
-        assert not session.info
+        assert not session.info.get(ORDERS_DUE)
         links.edit(desk, world.alice_link, LinkChange.model_validate({field: values[field]}))
-        assert session.info, "attribution is told after the commit"
+        assert session.info.get(ORDERS_DUE), "attribution is told after the commit"
     assert due_orders(ledger) == {order}
     world.attribute()
     column = field if field == "channel" else f"{field}_id"

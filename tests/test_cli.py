@@ -265,7 +265,7 @@ def test_every_report_comes_as_json_and_as_table_and_csv_like_any_other(tracker:
         asked = (name, "--brand", "alice", "--from", "2026-03-01", "--to", "2026-03-31")
         as_json = tracker("report", *asked, "--format", "json").json
         shown: Any = world.alice.get(f"/reports/{name}", query_string={"from": "2026-03-01", "to": "2026-03-31"}).json
-        assert as_json == shown
+        assert as_json == {key: value for key, value in shown.items() if key not in ("as_of", "next_cursor")}
         if name not in names[::8]:
             continue
         heading, *rows = csv.reader(io.StringIO(tracker("report", *asked, "--format", "csv").out))

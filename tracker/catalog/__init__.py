@@ -20,7 +20,7 @@ from tracker.ledger import jobs, mails
 from tracker.ledger.database import writing
 from tracker.links import ring
 
-_ORDERS_DUE = "orders due"
+ORDERS_DUE = "orders due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def changing(factory: sessionmaker[Session], redis: Redis) -> Iterator[Session]:
         yield session
     ring(redis)
     doorbell = queue.Doorbell(redis)
-    if session.info.get(_ORDERS_DUE):
+    if session.info.get(ORDERS_DUE):
         doorbell.ring(queue.ATTRIBUTION, queue.ATTRIBUTE)
     if session.info.get(mails.WRITTEN):
         doorbell.ring(queue.LETTERS, queue.SEND)
@@ -55,4 +55,4 @@ def changing(factory: sessionmaker[Session], redis: Redis) -> Iterator[Session]:
 
 def tell_attribution(session: Session) -> None:
     """Have the attribution workers told after the commit: this transaction makes orders due."""
-    session.info[_ORDERS_DUE] = True
+    session.info[ORDERS_DUE] = True

@@ -20,7 +20,7 @@ from tracker.domain import metrics
 from tracker.domain.catalog import Channel
 from tracker.domain.rules import Rules
 from tracker.ledger import catalog, rules
-from tracker.ledger.tables import Brand, Campaign, Cost, Credit, CreditSet, OrderRow, Placement
+from tracker.ledger.tables import Brand, Campaign, Cost, Credit, CreditSet, OrderRow, Placement, RuleSet
 from tracker.reports import _campaigns, _placements, evidence, overview, placements, returns
 from tracker.reports._orders import of_model
 from tracker.reports._parts import as_day, credited, kept_by, orders_of
@@ -173,18 +173,24 @@ def _placed(session: Session, scope: Scope, currency: str) -> tuple[list[Row], l
 
 
 def _method(session: Session, scope: Scope, brand: Brand) -> Method:
-    query = (
-        select(CreditSet.rule_set)
-        .join(OrderRow, OrderRow.id == CreditSet.order_id)
-        .join(Credit, Credit.set_id == CreditSet.id)
-        .where(*orders_of(scope), of_model(scope.model), *kept_by(scope, Credit))
-        .distinct()
-    )
     current = rules.current(session, brand.id)
     settings = Rules.from_json(current.version, current.settings).under(scope.campaign_id)
-    versions = sorted(session.execute(query).scalars()) or [current.version]
+    versions = _versions(session, scope) or [current.version]
     name = settings.paying_model
     return Method(model_titles().get(name, name), versions, brand.net_formula, settings)
+
+
+def _versions(session: Session, scope: Scope) -> list[int]:
+    """The versions of the rules by which its orders were judged: one order of each is enough to know."""
+    judged = (
+        select(OrderRow.id)
+        .join(CreditSet, CreditSet.order_id == OrderRow.id)
+        .join(Credit, Credit.set_id == CreditSet.id)
+        .where(*orders_of(scope), of_model(scope.model), *kept_by(scope, Credit))
+        .where(CreditSet.rule_set == RuleSet.version)
+    )
+    query = select(RuleSet.version).where(RuleSet.brand_id == scope.brand_id, judged.exists())
+    return sorted(session.execute(query).scalars())
 
 
 def share_of(part: int, whole: int) -> Fraction:
