@@ -6,7 +6,7 @@ Reading the rows of a day once and counting them in several ways costs less than
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 from operator import itemgetter
@@ -112,13 +112,7 @@ def _added(orders: Iterable[Counted], scope: Scope, subject: str) -> list[Line]:
 
 
 def _wanted(scope: Scope) -> list[tuple[int, str]]:
-    filters = (
-        ("campaign", scope.campaign_id),
-        ("channel", scope.channel),
-        ("partner", scope.partner_id),
-        ("network", scope.network),
-    )
-    return [(CELLS.index(name), value) for name, value in filters if value]
+    return [(CELLS.index(name), value) for name, value in scope.chosen()]
 
 
 def _narrowed(order: Counted, wanted: Sequence[tuple[int, str]]) -> Counted:
@@ -128,7 +122,7 @@ def _narrowed(order: Counted, wanted: Sequence[tuple[int, str]]) -> Counted:
         if all(pair[0][place] == value for place, value in wanted)
     ]
     cells, numbers = tuple(cell for cell, _ in kept), tuple(figures for _, figures in kept)
-    return Counted(order.day, order.status, order.model, order.paying, order.additive, order.currency, cells, numbers)
+    return replace(order, cells=cells, numbers=numbers)
 
 
 def add(sums: dict[Key, list[int]], key: Key, numbers: Numbers) -> None:

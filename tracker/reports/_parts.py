@@ -170,7 +170,7 @@ def _on_network(scope: Scope, placement_id: By) -> list[Condition]:
 
 def is_filtered(scope: Scope) -> bool:
     """Whether the scope keeps only a part of the credits."""
-    return any((scope.campaign_id, scope.channel, scope.partner_id, scope.network))
+    return bool(scope.chosen())
 
 
 def totals(session: Session, scope: Scope, status: Status = Status.PAID) -> dict[str, Total]:
@@ -218,7 +218,7 @@ def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAI
 
 
 def _found(session: Session, scope: Scope, by: By, status: Status) -> dict[Key, Credited]:
-    if _text(by) == _text(Credit.brand_id) and len(_chosen(scope)) > 1 and (narrow := _narrowest(scope)) is not None:
+    if _text(by) == _text(Credit.brand_id) and len(scope.chosen()) > 1 and (narrow := _narrowest(scope)) is not None:
         found = credited(session, scope, narrow, status)
         return {(scope.brand_id, currency): figures for (_, currency), figures in found.items()}
     name = _named(CREDITED_BY, by) if status in (Status.PAID, Status.PENDING) else None
@@ -312,26 +312,13 @@ def _summed(
 
 def _grain(scope: Scope) -> tuple[str, str | None]:
     """The scope's one filter and what it keeps; ALL where there is none, and a name of no filter where several."""
-    chosen = _chosen(scope)
+    chosen = scope.chosen()
     return (ALL, None) if not chosen else chosen[0] if len(chosen) == 1 else ("several", None)
-
-
-def _chosen(scope: Scope) -> list[tuple[str, str]]:
-    return [(grain, value) for grain, value in _filters(scope) if value]
 
 
 def _narrowest(scope: Scope) -> By | None:
     """A column of which the scope keeps one subject alone: what is credited to that is what the brand has there."""
     return Credit.channel if scope.channel else Credit.partner_id if scope.partner_id else None
-
-
-def _filters(scope: Scope) -> tuple[tuple[str, str | None], ...]:
-    return (
-        ("campaign", scope.campaign_id),
-        ("channel", scope.channel),
-        ("partner", scope.partner_id),
-        ("network", scope.network),
-    )
 
 
 def _wider(scope: Scope, name: str | None) -> tuple[Scope, str | None]:
@@ -460,7 +447,7 @@ def _kept_by_day(session: Session, scope: Scope, links: Collection[str]) -> Iter
 
 def _links(session: Session, scope: Scope, by: By) -> dict[str, Any]:
     """By id, the links whose clicks the scope keeps, with what each counts for."""
-    filters = (scope.brand_id, *_filters(scope))
+    filters = (scope.brand_id, *scope.chosen())
     if _text(by) not in LINKED_BY:
         query = _query_of_links(scope, Link.id, by)
         return once(session, ("links", filters, _text(by)), lambda: {row[0]: row[1] for row in session.execute(query)})

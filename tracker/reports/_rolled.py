@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 
 from sqlalchemy import func, select
@@ -55,9 +55,8 @@ class Figure:
 
     def grain_of(self, scope: Scope) -> tuple[str, str] | None:
         """The only filter of the scope and what it keeps, where that is kept."""
-        filters = (("campaign", scope.campaign_id), ("network", scope.network), ("partner", scope.partner_id))
-        chosen = [(grain, value) for grain, value in filters if value]
-        if len(chosen) != 1 or scope.channel or (scope.model != PAYING and self.by_model):
+        chosen = scope.chosen()
+        if len(chosen) != 1 or (scope.model != PAYING and self.by_model):
             return None
         return chosen[0] if chosen[0][0] in self.grains else None
 
@@ -109,15 +108,12 @@ def asked(session: Session, scope: Scope, figure: Figure) -> list[Line]:
 
 
 def _asked(session: Session, scope: Scope, figure: Figure) -> list[Line]:
-    name, grain = figure.named(scope), figure.grain_of(scope)
-    if grain is not None:
-        kept, only = figure.under(grain[0]), grain[1]
-        return summed(
-            session, scope, kept, figure.keys, lambda part: figure.live(session, part), only=only, always=figure.always
-        )
+    grain = figure.grain_of(scope)
+    name, only = (figure.under(grain[0]), grain[1]) if grain else (figure.named(scope), None)
     if name is None:
         return figures.added_up(figure.live(session, scope), figure.keys)
-    return summed(session, scope, name, figure.keys, lambda part: figure.live(session, part), always=figure.always)
+    live = partial(figure.live, session)
+    return summed(session, scope, name, figure.keys, live, only=only, always=figure.always)
 
 
 def summed(

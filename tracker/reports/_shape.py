@@ -87,6 +87,16 @@ class Scope:
     network: str | None = None
     today: date | None = field(default=None, compare=False)
 
+    def chosen(self) -> list[tuple[str, str]]:
+        """The filters that keep a part, by name, each with what it keeps. The model is none of them."""
+        filters = (
+            ("campaign", self.campaign_id),
+            ("channel", self.channel),
+            ("partner", self.partner_id),
+            ("network", self.network),
+        )
+        return [(name, value) for name, value in filters if value]
+
 
 class Report(Protocol):
     """The shape of a public module in `tracker.reports`. Its name is the module's.

@@ -9,15 +9,13 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from tracker import plugins
-from tracker.attribution._shape import Rule
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import Credit, CreditSet, OrderRow, Placement
 from tracker.reports import _rolled
 from tracker.reports._crossing import for_each
 from tracker.reports._parts import Credited, Key, brand_currency, credited, grouped, kept_by, orders_of, partners_of
 from tracker.reports._performance import CURRENCY, by_revenue
-from tracker.reports._shape import PAYING, Column, Kind, Row, Scope
+from tracker.reports._shape import PAYING, Column, Kind, Row, Scope, model_titles, wholes
 
 RANK = 60
 GROUP = "Performance"
@@ -28,8 +26,7 @@ DESCRIPTION = "The same orders under every model, and what each partner gains or
 
 def _titles(*, additive: bool) -> dict[str, str]:
     """The models that credit single orders, with their titles. Only the sums of additive ones can be compared."""
-    found = plugins.discover("tracker.attribution").items()
-    return {name: str(model.TITLE) for name, model in found if isinstance(model, Rule) and model.ADDITIVE is additive}
+    return {name: title for name, title in model_titles().items() if (name not in wholes()) is additive}
 
 
 def _columns(model: str, title: str) -> tuple[Column, Column]:

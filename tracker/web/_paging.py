@@ -17,6 +17,7 @@ from tracker.web._tables import TOTALS
 from tracker.web._view import here
 
 _FURTHEST = 10_000_000  # rows
+_LONGEST = len(str(_FURTHEST))  # digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Leaf:
 def asked() -> Part:
     """The rows that the page's `row` is among, a page of them. Raises BadInput."""
     text = request.args.get("row") or "1"
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= _FURTHEST or len(text) > 8:
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST) or not 1 <= int(text) <= _FURTHEST:
         raise BadInput("row", "want the number of a row")
     return Part(PAGE, (int(text) - 1) // PAGE * PAGE)
 
