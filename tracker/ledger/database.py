@@ -27,7 +27,7 @@ from sqlalchemy import cast as cast_in_sql
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
+from sqlalchemy.orm import InstrumentedAttribute, Session, SessionTransaction, sessionmaker
 
 from tracker.errors import Unavailable
 
@@ -135,7 +135,15 @@ def sessions(engine: Engine) -> sessionmaker[Session]:
     What writes begins with `writing`, and sees what others have committed meanwhile.
     """
     reading = engine.execution_options(isolation_level="REPEATABLE READ") if _is_postgresql(engine) else engine
-    return sessionmaker(reading, expire_on_commit=False)
+    factory = sessionmaker(reading, expire_on_commit=False)
+    event.listen(factory, "after_transaction_end", _forget)
+    return factory
+
+
+def _forget(session: Session, transaction: SessionTransaction) -> None:
+    """What `once` keeps goes with its moment: a session is freed by the collector alone, much later."""
+    if transaction.parent is None:
+        session.info.pop(_ASKED, None)
 
 
 @contextmanager
@@ -168,10 +176,7 @@ def once(session: Session, question: Hashable, ask: Callable[[], Answer]) -> Ans
     """The answer to `question`, asked the first time only where the session sees one moment. Not to be changed."""
     if not sees_one_moment(session):
         return ask()
-    session.connection()  # begins the transaction, if none has
-    moment, answers = session.info.get(_ASKED, (None, {}))
-    if moment is not session.get_transaction():
-        moment, answers = session.info[_ASKED] = session.get_transaction(), {}
+    answers = session.info.setdefault(_ASKED, {})
     if question not in answers:
         answers[question] = ask()
     return cast("Answer", answers[question])
