@@ -35,7 +35,7 @@ from tracker.ledger.tables import Brand
 PAYING = "paying"
 
 DEFAULT_DAYS = 30
-PAGE = 200  # rows of a report that can be endless, on a page
+PAGE = 100  # rows of a report that can be endless, on a page
 FILTERS = ("model", "channel", "partner", "campaign", "network")
 _LONGEST_NETWORK = 40
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
