@@ -318,6 +318,16 @@ def test_a_page_says_that_it_is_being_worked_out_looks_again_and_then_shows_it(
     assert "<table" in then
 
 
+def test_a_page_that_waits_long_says_where_to_look(desk: Desk, long: None) -> None:
+    late = "longer than it should"
+    desk.get(f"/reports/paths?{DAYS}")
+    assert late not in desk.get(f"/reports/paths?{DAYS}").text
+    turn_back(desk.wiring, asked_at=desk.wiring.clock.wall() - timedelta(minutes=2))
+    assert late in desk.get(f"/reports/paths?{DAYS}").text
+    workers.answers.draw_asked()
+    assert late not in desk.get(f"/reports/paths?{DAYS}").text
+
+
 def test_the_page_shows_what_it_shows_of_a_small_ledger(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def table(name: str) -> str:
         found = re.search(r"<tbody>.*</tbody>", desk.get(f"/reports/{name}?{DAYS}").text, re.DOTALL)

@@ -17,6 +17,7 @@ from tracker.ledger.database import is_postgresql
 from tracker.ledger.tables import Answer
 
 AGAIN = timedelta(minutes=5)  # longer than a worker may take for one
+_SOON = timedelta(minutes=1)
 _WANTED = timedelta(hours=1)  # what fails is not tried for ever, but as long as somebody looks for it
 _NO_SYNC = {"synchronize_session": False}
 
@@ -39,6 +40,10 @@ class Kept:
     drawn_at: datetime | None
     rows: str | None
     due: bool
+
+    def is_late(self, wall: datetime) -> bool:
+        """Whether its first reader has waited so long that something may be wrong."""
+        return self.rows is None and self.asked_at < wall - _SOON
 
 
 def kept(session: Session, question: Question) -> Kept | None:

@@ -53,7 +53,8 @@ class Reader:
         if self._is_to_be_asked(found):
             self.asks.append(wanted)
         if found is None or found.rows is None:
-            return replace(_shape.result_of(wanted.report, scope, []), waits=True)
+            late = found is not None and found.is_late(self.wall)
+            return replace(_shape.result_of(wanted.report, scope, []), waits=True, late=late)
         return replace(_shape.result_of(wanted.report, scope, decoded(found.rows)), as_of=found.drawn_at)
 
     def _is_to_be_asked(self, found: Kept | None) -> bool:

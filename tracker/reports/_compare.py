@@ -59,7 +59,7 @@ def beside(result: Result, then: Result) -> Result:
     rows = [_with(row, known.get(_about(row, named)), figures) for row in result.rows]
     as_of = min((moment for moment in (result.as_of, then.as_of) if moment), default=None)
     told = replace(result, columns=_columns(result.columns, figures), rows=rows, then=then.scope)
-    return replace(told, as_of=as_of, waits=result.waits or then.waits)
+    return replace(told, as_of=as_of, waits=result.waits or then.waits, late=result.late or then.late)
 
 
 def _identity(columns: Sequence[Column]) -> list[str]:

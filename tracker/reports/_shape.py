@@ -144,6 +144,7 @@ class Result:
     further: str | None = None  # the cursor after them, where there are more
     as_of: datetime | None = None  # the moment that kept rows tell of; None where they were reckoned now
     waits: bool = False  # whether its rows are yet to be worked out
+    late: bool = False  # whether they are for longer than they should be
 
 
 def reports() -> dict[str, Report]:

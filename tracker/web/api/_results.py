@@ -255,13 +255,14 @@ def _reports(blueprint: APIBlueprint, door: Door) -> None:
     def read_report(name: str, query_data: ReportPageQuery) -> Response:
         result = door.read(lambda desk: _leaf(desk, door.wiring, name, query_data))
         if result.waits:
-            return _wait_for(name)
+            return _wait_for(name, late=result.late)
         as_of = result.as_of.isoformat() if result.as_of else None
         return jsonify({**shape.as_json(result), "as_of": as_of, "next_cursor": result.further})
 
 
-def _wait_for(name: str) -> Response:
-    response = _doors.json(Waiting(report=name, detail="it is being worked out", retry_after=LOOK_AGAIN))
+def _wait_for(name: str, *, late: bool) -> Response:
+    detail = "it is being worked out" + ("; it takes longer than it should: see the worker's log" if late else "")
+    response = _doors.json(Waiting(report=name, detail=detail, retry_after=LOOK_AGAIN))
     response.status_code = 202
     response.headers["Retry-After"] = str(LOOK_AGAIN)
     return response
