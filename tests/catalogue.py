@@ -47,6 +47,7 @@ from tracker.web import (
     people,
     placements,
     portal,
+    segments,
     sending,
     shops,
     snapshots,
@@ -119,7 +120,7 @@ def _constants() -> Iterator[str]:
     yield from _fields.FIELDS.values()
     yield from health.TROUBLES.values()
     yield from (*pages.SENTENCES, *_menu.SENTENCES)
-    for page in (_campaign, costs, placements, shops, snapshots):
+    for page in (_campaign, costs, placements, segments, shops, snapshots):
         yield from page.SENTENCES
     yield from account.SENTENCES
     yield from account.DONE.values()

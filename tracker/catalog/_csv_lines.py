@@ -26,14 +26,21 @@ class Line:
 
 
 def read(
-    data: bytes, mapping: Mapping[str, str], fields: Collection[str], *, days: Collection[str] = (), day_first: bool
+    data: bytes,
+    mapping: Mapping[str, str],
+    fields: Collection[str],
+    *,
+    days: Collection[str] = (),
+    day_first: bool = False,
+    alone: bool = False,
 ) -> list[Line]:
     """The lines of a file. `mapping` is field → column; a column called like a field needs none.
 
-    The fields of `days` hold days or times; with `day_first` 31/03/2026 is read as one. Raises BadInput for a field
-    that there is not, a column that the file has not, and a file that is no table or has no lines.
+    The fields of `days` hold days or times; with `day_first` 31/03/2026 is read as one. With `alone` a file may have
+    one column. Raises BadInput for a field that there is not, a column that the file has not, and a file that is no
+    table or has no lines.
     """
-    table = _table.read(data)
+    table = _table.read(data, alone=alone)
     columns = _columns(table, mapping, fields)
     lines = []
     for row in table.rows:
@@ -47,9 +54,9 @@ def read(
     return lines
 
 
-def look(data: bytes) -> Table:
+def look(data: bytes, *, alone: bool = False) -> Table:
     """The file's columns and rows as they are, for whoever has yet to say which column is what. Raises BadInput."""
-    return _table.read(data)
+    return _table.read(data, alone=alone)
 
 
 def _columns(table: Table, mapping: Mapping[str, str], fields: Collection[str]) -> dict[str, str]:

@@ -38,7 +38,7 @@ def import_(
 
     E-mail addresses become keyed hashes while they are read, and are kept nowhere.
     """
-    lines = _csv_lines.read(_files.content(file), _files.mapping(columns), segments.FIELDS, day_first=False)
+    lines = _csv_lines.read(_files.content(file), _files.mapping(columns), segments.FIELDS, alone=True)
     opened = _shared.writing if apply else _shared.reading
     with opened(brand) as desk:
         found = segments.bring(desk, lines, defaults={"segment": segment} if segment else {}, apply=apply)

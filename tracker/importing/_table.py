@@ -49,9 +49,12 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]+", "_", letters.casefold()).strip("_")
 
 
-def read(data: bytes) -> Table:
-    """The table in a file. Raises BadInput that says what is wrong with the file and what would do."""
-    return _of_workbook(data) if data.startswith(_WORKBOOK) else _of_text(data)
+def read(data: bytes, *, alone: bool = False) -> Table:
+    """The table in a file; with `alone` a list of one column is one too.
+
+    Raises BadInput that says what is wrong with the file and what would do.
+    """
+    return _of_workbook(data) if data.startswith(_WORKBOOK) else _of_text(data, alone=alone)
 
 
 def _of_workbook(data: bytes) -> Table:
@@ -66,9 +69,9 @@ def _of_workbook(data: bytes) -> Table:
     return Table({name: written for name, written in columns if name}, rows)
 
 
-def _of_text(data: bytes) -> Table:
+def _of_text(data: bytes, *, alone: bool) -> Table:
     text = _text(data)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, alone=alone))
     csv.field_size_limit(_LONGEST_CELL)
     try:
         columns = _columns(next(reader, []))
@@ -111,12 +114,12 @@ def _decoded(data: bytes, encoding: str) -> str:
         ) from None
 
 
-def _delimiter(text: str) -> str:
+def _delimiter(text: str, *, alone: bool) -> str:
     """The delimiter that parts line 1 into most columns."""
     header = text.lstrip("\r\n").partition("\n")[0]
     counts = {delimiter: len(next(csv.reader([header], delimiter=delimiter), [])) for delimiter in _DELIMITERS}
     best = max(counts, key=lambda delimiter: counts[delimiter])
-    if counts[best] < 2:
+    if counts[best] < 2 and not alone:
         names = ", ".join(_DELIMITERS.values())
         raise BadInput(
             FILE, say("line 1 has a single column: want a row of column names parted by %(names)s", names=names)

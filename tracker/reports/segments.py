@@ -27,7 +27,7 @@ DESCRIPTION = (
     "Paid orders by the segments of your own customer file. A customer of several segments counts in each, so the rows"
     " add up to more than all orders."
 )
-EMPTY = "No order was paid. Bring your segments with tracker segment import FILE --column email=… --column segment=…"
+EMPTY = "No order was paid. Bring your segments with your customer file."
 IN_SEGMENT, IN_NONE, NO_CUSTOMER = "in_segment", "in_no_segment", "customer_not_known"
 WORDS = {IN_SEGMENT: "Segment", IN_NONE: "In no segment", NO_CUSTOMER: "Customer not known"}
 COLUMNS = (

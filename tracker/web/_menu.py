@@ -16,9 +16,8 @@ ESTIMATES, PEOPLE = "Models compared", "People"
 DISPUTES, MESSAGES = "Disputes", "Messages"
 CAMPAIGNS, COSTS, PLACEMENTS = "Campaigns", "Costs", "Placements and counters"
 CROSSING, PERFORMANCE, PROOF, MONEY = "Influence × affiliation", "Performance", "Proof", "Money"
-SHARE, SCHEDULES, SHARED, IMPORTS, WORK = (
-    *("Sharing", "Scheduled reports", "Shared links", "Import past orders", "Long work"),
-)
+SHARE, SCHEDULES, SHARED = "Sharing", "Scheduled reports", "Shared links"
+IMPORTS, CUSTOMERS, WORK = "Import past orders", "Your customer file", "Long work"
 SETTINGS, SHOPS, BRAND, KEYS = "Settings", "Shops", "Brand", "API keys"
 SENTENCES = (
     OVERVIEW,
@@ -38,7 +37,8 @@ SENTENCES = (
     PERFORMANCE,
     PROOF,
     MONEY,
-    *(SHARE, SCHEDULES, SHARED, IMPORTS, WORK),
+    *(SHARE, SCHEDULES, SHARED),
+    *(IMPORTS, CUSTOMERS, WORK),
     *(SETTINGS, SHOPS, BRAND, KEYS),
 )
 
@@ -103,6 +103,7 @@ def _settings() -> list[Entry]:
         _entry(RULES, to("rules.overview"), within=True),
         *(_entry(title, to(endpoint), within=True) for title, endpoint in managed if may(Right.MANAGE)),
         _entry(IMPORTS, to("imports.show"), within=True),
+        _entry(CUSTOMERS, to("segments.show")),
         _entry(WORK, to("work.every"), within=True),
         _entry(SYSTEM, to("pages.system")),
     ]

@@ -1,14 +1,8 @@
-"""The pages that take counters in: a grid to type them into, and a file whose columns are named, tried, then applied.
-
-A file stays in the form between the steps; nothing of it is kept here until it is applied.
-"""
+"""The pages that take counters in: a grid to type into, and a file whose columns are named, tried, then applied."""
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
-from binascii import Error as NotBase64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 from apiflask import APIFlask
 from flask import Blueprint, Response, redirect, render_template, request
@@ -18,29 +12,24 @@ from pydantic import ValidationError
 from tracker.catalog import Desk, _csv_lines, snapshots
 from tracker.catalog.fields import problems
 from tracker.catalog.placements import PlacementQuery
-from tracker.catalog.snapshots import FIELDS, ImportView, NewSnapshot
+from tracker.catalog.snapshots import ImportView, NewSnapshot
 from tracker.domain.engagement import COUNTERS
 from tracker.domain.roles import Right
 from tracker.errors import BadInput, Conflict
-from tracker.importing._table import Table
-from tracker.web import _forms, auth, guard
+from tracker.web import _forms, _mapped_file, auth, guard
 from tracker.web._forms import Problems
+from tracker.web._mapped_file import APPLY, SHOWN, MappedFile
 from tracker.web._view import Names, View, to
 from tracker.web.costs import places
 from tracker.web.placements import COUNTER_TITLES, Counted, listed
 from tracker.wiring import Wiring
 
-LARGEST = 1_000_000  # bytes of a file
-PREVIEWED = 5  # rows
 _A_GRID = 60  # placements
-_SHOWN = 200  # lines of what a file comes to
-_CHECK, _APPLY = "check", "apply"
 
 FIELD_TITLES = {"placement": "Placement (web address or id)", "taken_at": "Counted on", "source": "Source",
                 **COUNTER_TITLES}  # fmt: skip
 SENTENCES = tuple(FIELD_TITLES.values())
-# How others call our fields, by their plain names.
-_ALSO = {
+_COLUMNS = {
     "placement": ("url", "post_url", "video_url", "lien", "link", "permalink", "publication", "post"),
     "taken_at": ("date", "day", "jour", "counted_on", "date_de_releve", "releve"),
     "source": ("origine",),
@@ -147,20 +136,6 @@ def _said_as(name: str, called: Mapping[str, str]) -> str:
 # --- from a file -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """The file of the form, as it is and as a table, and which column is said to be what: field → column as written."""
-
-    data: bytes
-    table: Table
-    mapping: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def kept(self) -> str:
-        """The file as text that a form can carry on."""
-        return b64encode(self.data).decode()
-
-
 def _add_import(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.get("/snapshots/import")
     def choose() -> ResponseReturnValue:
@@ -169,11 +144,11 @@ def _add_import(blueprint: Blueprint, wiring: Wiring) -> None:
     @blueprint.post("/snapshots/import")
     def bring() -> ResponseReturnValue:
         """First its columns are asked about, then it is tried, then applied: each is this form again."""
-        opened: list[_File] = []
+        opened: list[MappedFile] = []
 
         def act() -> ResponseReturnValue:
             with _forms.desk_for(wiring, Right.PLAN) as desk:
-                opened.append(_opened())
+                opened.append(_mapped_file.opened(_COLUMNS))
                 done = _brought(desk, opened[0])
             if done and done.applied:
                 added = str(len(done.added))
@@ -183,56 +158,24 @@ def _add_import(blueprint: Blueprint, wiring: Wiring) -> None:
         return _forms.answered(act, lambda refused: _import_page(wiring, refused, opened[0] if opened else None))
 
 
-def _opened() -> _File:
-    """The file that was sent, or the one that the form carries. Raises BadInput."""
-    data = _forms.sent_file()
-    fresh = bool(data)
-    if not data:
-        try:
-            data = b64decode(request.form.get("content", ""), validate=True)
-        except (NotBase64, ValueError):
-            raise BadInput("file", "choose the file again") from None
-    if not data:
-        raise BadInput("file", "choose a CSV or XLSX file")
-    if len(data) > LARGEST:
-        raise BadInput("file", "larger than one megabyte: split it, or import it with tracker snapshot import")
-    table = _csv_lines.look(data)
-    return _File(data, table, guessed(table) if fresh else _mapped(table))
-
-
-def _mapped(table: Table) -> dict[str, str]:
-    said = {name: request.form.get(f"column.{name}", "") for name in FIELDS}
-    return {name: column for name, column in said.items() if column in table.columns.values()}
-
-
-def guessed(table: Table) -> dict[str, str]:
-    """Which column is what, by their names in English and French; a column is only one thing."""
-    found: dict[str, str] = {}
-    for name in FIELDS:
-        plain = next((one for one in (name, *_ALSO[name]) if one in table.columns), None)
-        if plain is not None and table.columns[plain] not in found.values():
-            found[name] = table.columns[plain]
-    return found
-
-
-def _brought(desk: Desk, file: _File) -> ImportView | None:
+def _brought(desk: Desk, file: MappedFile) -> ImportView | None:
     """What the file comes to, where its columns were said. Raises BadInput."""
-    action = request.form.get("action")
-    if action not in (_CHECK, _APPLY):
+    action = _mapped_file.action()
+    if action is None:
         return None
     if not set(file.mapping) & set(COUNTERS):
         raise BadInput("column", "say which column holds a counter: views, likes, comments, shares or saves")
     day_first = "day_first" in request.form
     lines = _csv_lines.read(file.data, file.mapping, list(file.mapping), days=("taken_at",), day_first=day_first)
     said = {name: request.form.get(name, "").strip() for name in ("placement", "taken_at", "source")}
-    done = snapshots.bring(desk, lines, defaults=_forms.kept(said), apply=action == _APPLY)
+    done = snapshots.bring(desk, lines, defaults=_forms.kept(said), apply=action == APPLY)
     if done.applied and not done.added and done.refused:
         raise Conflict("nothing was added: every line is refused or there already")
     return done
 
 
 def _import_page(
-    wiring: Wiring, refused: Problems, file: _File | None = None, done: ImportView | None = None
+    wiring: Wiring, refused: Problems, file: MappedFile | None = None, done: ImportView | None = None
 ) -> ResponseReturnValue:
     with wiring.sessions() as session:
         view = View.of_request(session, wiring)
@@ -245,16 +188,11 @@ def _import_page(
         view=view,
         places=placed,
         file=file,
-        preview=_preview(file.table) if file else [],
         done=done,
-        shown=_SHOWN,
+        shown=SHOWN,
         titles=FIELD_TITLES,
         refused=refused,
         typed=_forms.typed(),
         query=_of_query(),
     )
     return Response(page, status=422 if refused else 200)
-
-
-def _preview(table: Table) -> Sequence[Sequence[str]]:
-    return [[row.cells.get(name, "")[:80] for name in table.columns] for row in table.rows[:PREVIEWED]]
