@@ -76,7 +76,7 @@ class _IdLoader(psycopg.adapt.Loader):
     """A uuid as the id that it is: by way of a UUID it would take four times as long."""
 
     def load(self, data: Buffer) -> str:
-        return bytes(data).decode().replace("-", "")
+        return str(data, "ascii").replace("-", "")
 
 
 def _prepare_postgresql(engine: Engine) -> None:

@@ -7,6 +7,7 @@ says that the figures are too old. So there is no moment in which old figures ar
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -104,8 +105,12 @@ def forget(session: Session, brand_id: str) -> None:
 def kept(session: Session, brand_id: str, kind: str, span: Span, version: str, *, months: bool = True) -> Kept:
     """Which of the days and, if asked, whole months within `span` stand as `version` rolled them up. One query."""
     asked = (brand_id, kind, Span(first_of(span.start), span.end), version)
-    whole, days, stale = once(session, ("kept", *asked), lambda: _standing(session, *asked))
-    return _kept(span, whole if months else frozenset(), days - stale, stale)
+    whole, days, stale = once(session, ("standing", *asked), lambda: _standing(session, *asked))
+    return once(
+        session,
+        ("kept", *asked, span, months),
+        lambda: _kept(span, whole if months else frozenset(), days - stale, stale),
+    )
 
 
 def _standing(session: Session, brand_id: str, kind: str, span: Span, version: str) -> _Standing:
@@ -162,14 +167,13 @@ def _lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Seq
 
 def added_up(found: Iterable[Sequence[Any]], keys: int) -> list[Line]:
     """Lines of the same `keys` as one, their numbers added: a column at a time, for a year has thousands of lines."""
-    alike: dict[Line, list[Sequence[Any]]] = {}
-    for line in found:
-        key = tuple(line[:keys])
-        lines_of_key = alike.get(key)
-        if lines_of_key is None:
-            alike[key] = [line]
-        else:
-            lines_of_key.append(line)
+    alike: dict[Line, list[Sequence[Any]]] = defaultdict(list)
+    if keys == 2:  # nearly all lines have two: then a slice of each is the most that this costs
+        for line in found:
+            alike[line[0], line[1]].append(line)
+    else:
+        for line in found:
+            alike[tuple(line[:keys])].append(line)
     return [(*key, *_column_sums(of_key, keys)) for key, of_key in alike.items()]
 
 

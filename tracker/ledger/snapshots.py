@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.engagement import COUNTERS, Counters
+from tracker.ledger.database import among
 from tracker.ledger.tables import Snapshot
 
 AGENCY = "agency"
@@ -69,8 +70,14 @@ class Latest:
     counters: Counters
 
 
-def latest(session: Session, brand_id: str, start: datetime, end: datetime) -> dict[str, Latest]:
-    """Each placement's last snapshot from `start` up to but not at `end` that goes into figures, by placement."""
+def latest(
+    session: Session, brand_id: str, start: datetime, end: datetime, placement_ids: Collection[str] | None = None
+) -> dict[str, Latest]:
+    """Each placement's last snapshot from `start` up to but not at `end` that goes into figures, by placement.
+
+    Of all the brand's placements, or of these alone.
+    """
+    among_these = [] if placement_ids is None else [among(session, Snapshot.placement_id, placement_ids)]
     newest_first = func.row_number().over(
         partition_by=Snapshot.placement_id, order_by=(Snapshot.taken_at.desc(), Snapshot.id.desc())
     )
@@ -78,6 +85,7 @@ def latest(session: Session, brand_id: str, start: datetime, end: datetime) -> d
     ranked = (
         select(Snapshot.placement_id, Snapshot.taken_at, Snapshot.source, *counters, newest_first.label("place"))
         .where(Snapshot.brand_id == brand_id, Snapshot.taken_at >= start, Snapshot.taken_at < end, is_figure())
+        .where(*among_these)
         .subquery()
     )
     query = select(ranked).where(ranked.c.place == 1)

@@ -65,7 +65,7 @@ def by_campaign(session: Session, scope: Scope) -> dict[str, Row]:
 def figures(session: Session, scope: Scope) -> Figures:
     """Everything that is measured of the campaign of the scope."""
     returned = returns.total(session, scope)
-    placed = _placements.placements(session, scope).kept
+    placed = _placements.placed(session, scope)
     counted = {Metric(name): known_sum(getattr(one.counters, name) for one in placed) for name in COUNTERS}
     engagement = known_sum(one.counters.engagement for one in placed)
     measured: dict[Metric, Figure] = {**counted, Metric.ENGAGEMENT: engagement}

@@ -67,7 +67,7 @@ def _earlier(session: Session, campaign: Campaign, today: date) -> list[str]:
 
 def _by_campaign(session: Session, scope: Scope) -> dict[str, list[Placed]]:
     found: dict[str, list[Placed]] = {}
-    for one in _placements.placements(session, scope).kept:
+    for one in _placements.placed(session, scope):
         found.setdefault(one.placement.campaign_id or "", []).append(one)
     return found
 

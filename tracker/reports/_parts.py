@@ -12,6 +12,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
@@ -47,11 +48,13 @@ from tracker.ledger.tables import (
 )
 from tracker.reports import _counting, _rolled, _to_date
 from tracker.reports._orders import of_model
-from tracker.reports._shape import PAYING, Scope, span, wholes, zone_of
+from tracker.reports._shape import PAYING, Scope, moments_of, wholes, zone_of
 
 Condition = ColumnElement[bool]
 By = SQLColumnExpression[Any]
 Key = tuple[str, str]  # what was asked for, and the currency
+
+_STRETCHES = 8  # of days; as many questions cost more than one for all of them
 
 # The key of visitors' hashes turns at midnight UTC, in the middle of most brands' days.
 UNIQUE_HELP = (
@@ -208,16 +211,24 @@ def credited_orders(session: Session, scope: Scope) -> dict[str, int]:
     return {currency or "": figures.orders for (_, currency), figures in found.items()}
 
 
-def credited(session: Session, scope: Scope, by: By, status: Status = Status.PAID) -> dict[Key, Credited]:
+def credited(
+    session: Session, scope: Scope, by: By, status: Status = Status.PAID, wanted: frozenset[str] | None = None
+) -> dict[Key, Credited]:
     """What was credited, by `by` (a column of credits) and currency. An order counts once for each subject.
 
     Under a model that is not additive a subject has an order's value once, however many touchpoints it had there. Not
-    to be changed: whoever asks again is told the same.
+    to be changed: whoever asks again is told the same. With `wanted`, of these subjects alone.
     """
-    return once(session, ("credited", scope, _text(by), status), lambda: _found(session, scope, by, status))
+    return once(
+        session,
+        ("credited", scope, _text(by), status, wanted),
+        lambda: _found(session, scope, by, status, wanted),
+    )
 
 
-def _found(session: Session, scope: Scope, by: By, status: Status) -> dict[Key, Credited]:
+def _found(
+    session: Session, scope: Scope, by: By, status: Status, wanted: frozenset[str] | None
+) -> dict[Key, Credited]:
     if _text(by) == _text(Credit.brand_id) and len(scope.chosen()) > 1 and (narrow := _narrowest(scope)) is not None:
         found = credited(session, scope, narrow, status)
         return {(scope.brand_id, currency): figures for (_, currency), figures in found.items()}
@@ -228,8 +239,8 @@ def _found(session: Session, scope: Scope, by: By, status: Status) -> dict[Key, 
     else:
         kept = (f"credits/{name}", f"{status.value} {scope.model}")
         live = _narrowed(scope, lambda part: _of_days(session, part, by, name, status))
-        lines = _only(subject, _summed(session, wider, kept, live))
-    return {(line[0], line[1]): Credited(*(int(figure) for figure in line[2:])) for line in lines}
+        lines = _summed(session, wider, kept, live, frozenset([subject]) if subject else wanted)
+    return {(line[0], line[1]): Credited(*map(int, line[2:])) for line in lines if wanted is None or line[0] in wanted}
 
 
 def as_day(key: object) -> date:
@@ -298,7 +309,11 @@ def keeps(name: str, grain: str, model: str) -> bool:
 
 
 def _summed(
-    session: Session, scope: Scope, kept: tuple[str, str], live: Callable[[Scope], Iterable[Line]]
+    session: Session,
+    scope: Scope,
+    kept: tuple[str, str],
+    live: Callable[[Scope], Iterable[Line]],
+    wanted: frozenset[str] | None,
 ) -> Iterable[Line]:
     """Lines by subject and currency, from the days that are rolled up where the scope has one filter at most.
 
@@ -306,8 +321,9 @@ def _summed(
     """
     grain, only = _grain(scope)
     if grain not in (ALL, *GRAINS):
-        return live(scope)
-    return _rolled.summed(session, scope, f"{kept[0]}/{grain} {kept[1]}".rstrip(), 2, live, only=only)
+        return [line for line in live(scope) if wanted is None or line[0] in wanted]
+    name = f"{kept[0]}/{grain} {kept[1]}".rstrip()
+    return _rolled.summed(session, scope, name, 2, live, only=only, wanted=wanted)
 
 
 def _grain(scope: Scope) -> tuple[str, str | None]:
@@ -333,11 +349,6 @@ def _wider(scope: Scope, name: str | None) -> tuple[Scope, str | None]:
 def _narrowed(scope: Scope, live: Callable[[Scope], Iterable[Line]]) -> Callable[[Scope], Iterable[Line]]:
     """`live` under all filters of the scope, whatever part of its days it is asked for."""
     return lambda part: live(replace(scope, start=part.start, end=part.end))
-
-
-def _only(subject: str | None, lines: Iterable[Line]) -> Iterable[Line]:
-    """The lines of one subject; all where none is named."""
-    return lines if subject is None else [line for line in lines if line[0] == subject]
 
 
 ALL = "all"
@@ -367,7 +378,8 @@ def _stood(session: Session, scope: Scope, by: By) -> dict[Key, Journeys]:
         lines = _journeys(session, scope, by)
     else:
         live = _narrowed(scope, lambda part: _journeys_of_days(session, part, by, name))
-        lines = _only(subject, _summed(session, wider, (f"touches/{name}", ""), live))
+        of = frozenset([subject]) if subject else None
+        lines = _summed(session, wider, (f"touches/{name}", ""), live, of)
     return {(line[0], line[1]): Journeys(*(int(figure) for figure in line[2:])) for line in lines}
 
 
@@ -399,22 +411,26 @@ def _of_journeys(by: By) -> Select[*tuple[Any, ...]]:
     )
 
 
-def clicks(session: Session, scope: Scope, by: By) -> dict[str, Clicks]:
+def clicks(session: Session, scope: Scope, by: By, wanted: frozenset[str] | None = None) -> dict[str, Clicks]:
     """Clicks from the roll-ups, by `by` (a column of links or LINK_CHANNEL).
 
     The hours are UTC's, and an hour belongs to the day of the brand in which it begins: zones that are half an hour off
-    share one hour a day between two days. Not to be changed: whoever asks again is told the same.
+    share one hour a day between two days. Not to be changed: whoever asks again is told the same. With `wanted`, of
+    these subjects alone.
     """
-    return once(session, ("clicks", scope, _text(by)), lambda: _clicked(session, scope, by))
+    return once(session, ("clicks", scope, _text(by), wanted), lambda: _clicked(session, scope, by, wanted))
 
 
-def _clicked(session: Session, scope: Scope, by: By) -> dict[str, Clicks]:
+def _clicked(session: Session, scope: Scope, by: By, wanted: frozenset[str] | None) -> dict[str, Clicks]:
     subjects = _links(session, scope, by)
-    counted = once(
-        session,
-        ("clicked links", scope.brand_id, _span(scope)),
-        lambda: figures.added_up(_clicked_links(session, Scope(scope.brand_id, scope.start, scope.end)), 1),
-    )
+    if wanted is not None:
+        subjects = {link: subject for link, subject in subjects.items() if subject in wanted}
+    whole = Scope(scope.brand_id, scope.start, scope.end)
+    counted: Iterable[Sequence[Any]]
+    if wanted is not None or scope.campaign_id or scope.partner_id or scope.network:  # a few of many links
+        counted = _clicked_links(session, whole, subjects)
+    else:
+        counted = once(session, ("clicked links", whole), lambda: _all_clicked_links(session, whole))
     lines = ((subjects[link], *numbers) for link, *numbers in counted if link in subjects)
     return {subject: Clicks(*numbers) for subject, *numbers in figures.added_up(lines, 1) if numbers[0]}
 
@@ -424,8 +440,8 @@ def clicks_by_day(session: Session, scope: Scope) -> dict[date, int]:
     zone = zone_of(session, scope.brand_id)
     found: dict[date, int] = {}
     links = _links(session, scope, Link.id)
-    hours = (LinkHour.human,)
-    live = _of_links(session, links, LinkHour.hour, hours, _within(session, scope, _kept_clicks(session, scope)))
+    hours = _hours(_rolled.stretches(_kept_clicks(session, scope).open), zone)
+    live = _of_links(session, links, LinkHour.hour, (LinkHour.human,), hours)
     for when, human in (*_kept_by_day(session, scope, links), *live):
         on = when.astimezone(zone).date() if isinstance(when, datetime) else when
         found[on] = found.get(on, 0) + int(human)
@@ -441,7 +457,7 @@ def _kept_by_day(session: Session, scope: Scope, links: Collection[str]) -> Iter
     if not is_filtered(scope):
         kept = figures.lines(session, scope.brand_id, figures.CLICK_DAYS, _kept_clicks(session, scope))
         return [(date.fromisoformat(day), human) for day, human in kept]
-    days = _among_days(LinkDayClicks.day, _kept_clicks(session, scope, months=False))
+    days = _among(LinkDayClicks.day, _rolled.stretches(_kept_clicks(session, scope, months=False).days))
     return _of_links(session, links, LinkDayClicks.day, (LinkDayClicks.human,), days)
 
 
@@ -463,39 +479,51 @@ def _query_of_links(scope: Scope, *columns: By) -> Select[*tuple[Any, ...]]:
     return select(*columns).join(Partner, Partner.id == Link.partner_id).where(*links_of(scope))
 
 
-def _clicked_links(session: Session, scope: Scope) -> Iterator[Sequence[Any]]:
-    """Gross clicks, human clicks and uniques by link, in parts: of months, of days rolled up, of the other days."""
-    links = _links(session, scope, Link.id)
+def _all_clicked_links(session: Session, scope: Scope) -> list[Line]:
+    return figures.added_up(_clicked_links(session, scope, _links(session, scope, Link.id)), 1)
+
+
+def _clicked_links(session: Session, scope: Scope, links: Collection[str]) -> Iterator[Sequence[Any]]:
+    """Gross clicks, human clicks and uniques by link, in parts: of months, of days rolled up, of the other days.
+
+    Those of days rolled up may be of other links too.
+    """
     state = _kept_clicks(session, scope)
-    yield from _to_date.clicks(session, scope.brand_id, _span(scope))
-    hours = _within(session, scope, state)
-    for line in _of_links(session, links, LinkHour.link_id, (LinkHour.gross, LinkHour.human), hours):
+    kept = once(
+        session,
+        ("clicks to date", scope),
+        lambda: list(_to_date.clicks(session, scope.brand_id, _span(scope))),
+    )
+    yield from kept
+    spans = _rolled.stretches(state.open)
+    # Few stretches are asked each by itself: an index finds hours between two moments, not between several.
+    for some in [[one] for one in spans] if len(spans) <= _STRETCHES else [spans]:
+        yield from _clicked_live(session, links, some, zone_of(session, scope.brand_id))
+
+
+def _clicked_live(
+    session: Session, links: Collection[str], spans: Sequence[Span], zone: ZoneInfo
+) -> Iterator[Sequence[Any]]:
+    for line in _of_links(session, links, LinkHour.link_id, (LinkHour.gross, LinkHour.human), _hours(spans, zone)):
         yield (*line, 0)
-    if state.open:
-        open_days = (LinkDay.day >= state.open[0], LinkDay.day <= state.open[-1], LinkDay.day.in_(state.open))
-        for link, uniques in _of_links(session, links, LinkDay.link_id, (LinkDay.uniques,), open_days):
-            yield (link, 0, 0, uniques)
+    for link, uniques in _of_links(session, links, LinkDay.link_id, (LinkDay.uniques,), _among(LinkDay.day, spans)):
+        yield (link, 0, 0, uniques)
 
 
 def _span(scope: Scope) -> Span:
     return Span(scope.start, scope.end)
 
 
-def _among_days(day: By, state: Kept) -> tuple[Condition, ...]:
-    """The condition that a day is one of the single ones that are kept; nothing where there is none."""
-    if not state.days:
-        return ()
-    spans = _rolled.stretches(state.days)
-    return (or_(*(day.between(one.start, one.end) for one in spans)),)
+def _among(day: By, spans: Sequence[Span]) -> tuple[Condition, ...]:
+    """The condition that a day is in one of these stretches; nothing where there is none."""
+    return (or_(*(day.between(one.start, one.end) for one in spans)),) if spans else ()
 
 
-def _within(session: Session, scope: Scope, state: Kept) -> tuple[Condition, ...]:
-    """The condition that an hour begins on one of the days that are not kept; nothing where there is none."""
-    if not state.open:
-        return ()
-    zone, hour = zone_of(session, scope.brand_id), LinkHour.hour
-    spans = [span(replace(scope, start=one.start, end=one.end), zone) for one in _rolled.stretches(state.open)]
-    return (or_(*(and_(hour >= start, hour < end) for start, end in spans)),)
+def _hours(spans: Sequence[Span], zone: ZoneInfo) -> tuple[Condition, ...]:
+    """The condition that an hour begins in one of these stretches; nothing where there is none."""
+    hour = LinkHour.hour
+    moments = [moments_of(one.start, one.end, zone) for one in spans]
+    return (or_(*(and_(hour >= start, hour < end) for start, end in moments)),) if moments else ()
 
 
 def _of_links(

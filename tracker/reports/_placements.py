@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.catalog import Format, PartnerKind
@@ -22,7 +22,7 @@ from tracker.ledger import snapshots
 from tracker.ledger.database import once
 from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Credit, Link, Partner, Placement
 from tracker.reports import _rolled
-from tracker.reports._parts import Clicks, Credited, brand_currency, clicks, credited, in_order
+from tracker.reports._parts import Clicks, Credited, brand_currency, clicks, credited, in_order, partners_of
 from tracker.reports._shape import Scope, span, zone_of
 
 OWN = PartnerKind.OWN.value
@@ -181,14 +181,21 @@ def placements(session: Session, scope: Scope) -> Placements:
 
 
 def _placements(session: Session, scope: Scope) -> Placements:
-    everyone, first = _placed(session, scope), brand_currency(session, scope.brand_id)
+    everyone, first = placed(session, scope), brand_currency(session, scope.brand_id)
     return Placements(everyone, _kinds(everyone, first), first)
 
 
+def placed(session: Session, scope: Scope) -> list[Placed]:
+    """The same placements, for whoever need not know which are hollow: no others are read. Not to be changed."""
+    return once(session, ("placed", scope), lambda: _placed(session, scope))
+
+
 def _placed(session: Session, scope: Scope) -> list[Placed]:
+    everyone, whole = counted(session, scope), _rolled.whole(scope)
+    wanted = frozenset(one.placement.id for one in everyone) if scope.chosen() else None
     linked, coded = _linked(session, scope.brand_id), _coded(session, scope.brand_id)
-    clicked, nobody = clicks(session, scope, Link.placement_id), Clicks()
-    sales, (spent, boosted) = _sales(session, scope), _costs(session, scope)
+    clicked, nobody = clicks(session, whole, Link.placement_id, wanted), Clicks()
+    sales, (spent, boosted) = _sales(session, scope, wanted), _costs(session, scope)
     return [
         Placed(
             *_cells(one),
@@ -198,7 +205,7 @@ def _placed(session: Session, scope: Scope) -> list[Placed]:
             costs=spent.get(row_id, {}),
             media=boosted.get(row_id, {}),
         )
-        for one in _everyone(session, scope)
+        for one in everyone
         for row_id in (one.placement.id,)
     ]
 
@@ -207,36 +214,53 @@ def _cells(one: Counted) -> tuple[Placement, Partner, str | None, datetime | Non
     return one.placement, one.partner, one.campaign, one.taken_at, one.counters, one.claimed
 
 
-def _sales(session: Session, scope: Scope) -> dict[str, dict[str, Credited]]:
+def _sales(session: Session, scope: Scope, wanted: frozenset[str] | None = None) -> dict[str, dict[str, Credited]]:
     """By placement and currency, whatever part of them the filters keep."""
     found: dict[str, dict[str, Credited]] = defaultdict(dict)
-    for (placement_id, currency), each in credited(session, _rolled.whole(scope), Credit.placement_id).items():
+    sold = credited(session, _rolled.whole(scope), Credit.placement_id, wanted=wanted)
+    for (placement_id, currency), each in sold.items():
         found[placement_id][currency] = each
     return found
 
 
 def _everyone(session: Session, scope: Scope) -> list[Counted]:
     start, end = span(scope, zone_of(session, scope.brand_id))
-    last, nothing = snapshots.latest(session, scope.brand_id, start, end), Counters()
+    there = _of_brand(session, scope.brand_id, scope.campaign_id)
+    ids = [placement.id for placement, _, _ in there] if scope.campaign_id else None
+    last, nothing = snapshots.latest(session, scope.brand_id, start, end, ids), Counters()
     return [
         Counted(placement, partner, campaign, known.taken_at, known.counters, known.claimed)
         if (known := last.get(placement.id))
         else Counted(placement, partner, campaign, None, nothing, claimed=False)
-        for placement, partner, campaign in _of_brand(session, scope.brand_id)
+        for placement, partner, campaign in there
         if placement.published_at is None or placement.published_at < end
     ]
 
 
-def _of_brand(session: Session, brand_id: str) -> Sequence[tuple[Placement, Partner, str | None]]:
-    """All placements of the brand with their partners and the names of their campaigns, in the order of partners."""
+def _of_brand(
+    session: Session, brand_id: str, campaign_id: str | None
+) -> Sequence[tuple[Placement, Partner, str | None]]:
+    """All placements of the brand, or of a campaign, with their partners and the names of their campaigns.
+
+    In the order of partners.
+    """
     query = (
-        select(Placement, Partner, Campaign.name)
+        select(Placement, Campaign.name)
         .join(Partner, Partner.id == Placement.partner_id)
         .join(Campaign, Campaign.id == Placement.campaign_id, isouter=True)
         .where(Placement.brand_id == brand_id)
         .order_by(Partner.name, Placement.published_at, Placement.id)
     )
-    return once(session, ("placements of brand", brand_id), lambda: [(*row,) for row in session.execute(query)])
+    if campaign_id:
+        query = query.where(Placement.campaign_id == campaign_id)
+    return once(session, ("placements of", brand_id, campaign_id), lambda: _with_partners(session, brand_id, query))
+
+
+def _with_partners(
+    session: Session, brand_id: str, query: Select[Placement, str]
+) -> Sequence[tuple[Placement, Partner, str | None]]:
+    partners = partners_of(session, brand_id)
+    return [(placement, partners[placement.partner_id], campaign) for placement, campaign in session.execute(query)]
 
 
 def known_pairs(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[int | None, int | None]:

@@ -149,7 +149,7 @@ def _priced(metric: Metric, spent: int, last: Mapping[Metric, int | None]) -> Fr
 
 
 def _per_view(session: Session, scope: Scope, metric: Metric) -> Fraction | None:
-    kept = _placements.placements(session, scope).kept
+    kept = _placements.placed(session, scope)
     if metric is Metric.CTR:
         return metrics.click_through_rate(*known_pairs((one.clicks, one.counters.views) for one in kept))
     return metrics.engagement_rate(*known_pairs((one.counters.engagement, one.counters.views) for one in kept))
@@ -158,7 +158,7 @@ def _per_view(session: Session, scope: Scope, metric: Metric) -> Fraction | None
 def _spent(session: Session, campaign: Campaign, scope: Scope) -> int:
     begins = campaign.starts_on is None or scope.start <= campaign.starts_on
     since = min(scope.start, _first_cost(session, campaign) or scope.start) if begins else scope.start
-    books = _returns.read(session, replace(scope, start=since))
+    books = _returns.read(session, replace(scope, start=since), by_partner=False)
     return books.spent(books.cells).total
 
 

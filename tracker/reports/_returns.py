@@ -6,13 +6,14 @@ shared costs that fall to what it keeps: a channel is the partner's own there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import String, cast, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from tracker.domain.costs import Cell, Cost, Kind, Push, Resource, Spread, placed, resource_of
+from tracker.domain.costs import Cell, Cost, Kind, Resource, Spread, placed, resource_of
 from tracker.ledger import catalog, costs
 from tracker.ledger.database import once
 from tracker.ledger.figures import Line
@@ -50,11 +51,15 @@ CREDITED_BY["pair"] = CREDIT_PAIR
 LINKED_BY[str(LINK_PAIR)] = lambda link: f"{link.campaign_id or ''}/{link.partner_id}"
 
 
+_NOTHING = dict.fromkeys(Resource, 0)
+_Part = tuple[Cell, Resource, int, bool, str | None]  # amount, whether it is media, the cost where it is foreign
+
+
 @dataclass(slots=True)
 class Spent:
     """What was spent on one subject, in minor units. `foreign` are the costs in another currency, which are not in."""
 
-    by: dict[Resource, int] = field(default_factory=lambda: dict.fromkeys(Resource, 0))
+    by: dict[Resource, int] = field(default_factory=_NOTHING.copy)
     media: int = 0
     foreign: set[str] = field(default_factory=set)
     clicks: int = 0
@@ -63,6 +68,15 @@ class Spent:
     def total(self) -> int:
         """Everything."""
         return sum(self.by.values())
+
+    def count(self, part: _Part) -> None:
+        """Add a part of a cost, or a commission; of a cost in another currency only that there is one."""
+        _, resource, amount, media, foreign = part
+        if foreign is not None:
+            self.foreign.add(foreign)
+            return
+        self.by[resource] += amount
+        self.media += amount if media else 0
 
     def add(self, other: Spent) -> None:
         """Add what was spent elsewhere; a cost that is shared is one cost."""
@@ -90,21 +104,25 @@ class Books:
         return total
 
 
-def read(session: Session, scope: Scope) -> Books:
-    """The scope's spending and clicks, not to be changed. Raises NotFound where there is no such brand."""
-    return once(session, ("books", scope), lambda: _read(session, scope))
+def read(session: Session, scope: Scope, *, by_partner: bool = True) -> Books:
+    """The scope's spending and clicks, not to be changed. Raises NotFound where there is no such brand.
+
+    Without `by_partner` a campaign's commissions and clicks may lie in one cell, for whoever adds them up anyway.
+    """
+    by_partner = by_partner or bool(scope.partner_id or scope.channel)
+    return once(session, ("books", scope, by_partner), lambda: _read(session, scope, by_partner=by_partner))
 
 
-def _read(session: Session, scope: Scope) -> Books:
+def _read(session: Session, scope: Scope, *, by_partner: bool) -> Books:
     brand = catalog.brand_by_id(session, scope.brand_id)
-    partners, whole = partners_of(session, brand.id), _rolled.whole(scope)
-    cells: dict[Cell, Spent] = {}
-    for cell, spent in once(session, ("spent", whole), lambda: list(_parts(session, whole, brand))):
-        if _kept(scope, cell, partners):
-            cells.setdefault(cell, Spent()).add(spent)
-    for key, clicked in clicks(session, scope, LINK_PAIR).items():
-        cells.setdefault(_cell(key), Spent()).clicks += clicked.human
-    return Books(brand, _campaigns_of(session, brand.id), partners, cells)
+    partners = partners_of(session, brand.id)
+    cells: dict[Cell, Spent] = defaultdict(Spent)
+    for part in (*_costs(session, scope, brand), *_commissions(session, scope, by_partner=by_partner)):
+        if _kept(scope, part[0], partners):
+            cells[part[0]].count(part)
+    for key, clicked in clicks(session, scope, LINK_PAIR if by_partner else Link.campaign_id).items():
+        cells[_cell(key) if by_partner else (key, None)].clicks += clicked.human
+    return Books(brand, _campaigns_of(session, brand.id), partners, dict(cells))
 
 
 def _campaigns_of(session: Session, brand_id: str) -> dict[str, Campaign]:
@@ -116,14 +134,31 @@ def _campaigns_of(session: Session, brand_id: str) -> dict[str, Campaign]:
     )
 
 
-def _parts(session: Session, scope: Scope, brand: Brand) -> Iterable[tuple[Cell, Spent]]:
+def _costs(session: Session, scope: Scope, brand: Brand) -> Sequence[_Part]:
+    whole = _rolled.whole(scope)
+    return once(session, ("costs", whole), lambda: list(_placed(session, whole, brand)))
+
+
+def _placed(session: Session, scope: Scope, brand: Brand) -> Iterable[_Part]:
     spent = costs.spent(session, brand.id, scope.start, scope.end)
     pushes = costs.pushes(session, brand.id) if spent else []
     credited = _revenue(session, scope, brand, [cost for _, cost in spent])
     for currency, cost in spent:
-        yield from _of_cost(cost, pushes, credited, foreign=currency != brand.currency)
-    for campaign, partner, amount in _rolled.asked(session, scope, _owed):
-        yield (campaign, partner), _of(Resource.COMMISSIONS, amount)
+        foreign = cost.id if currency != brand.currency else None
+        resource, media = resource_of(cost.kind), cost.kind is Kind.AMPLIFICATION
+        for cell, amount in placed(cost, pushes, credited).items():
+            yield cell, resource, amount, media, foreign
+
+
+def _commissions(session: Session, scope: Scope, *, by_partner: bool) -> Iterable[_Part]:
+    """Those of the scope's campaign where it names one: of a year's lines most are of others."""
+    lines = _rolled.each(session, _rolled.whole(scope), _owed)
+    if scope.campaign_id:
+        lines = [line for line in lines if line[0] == scope.campaign_id]
+    sums: dict[Cell, int] = defaultdict(int)
+    for campaign, partner, amount in lines:
+        sums[campaign, partner if by_partner else None] += amount
+    return ((cell, Resource.COMMISSIONS, amount, False, None) for cell, amount in sums.items())
 
 
 @_rolled.additive("commissions", 2, by_channel=False)
@@ -132,23 +167,6 @@ def _owed(session: Session, scope: Scope) -> Iterable[Line]:
     currency = brand_currency(session, scope.brand_id)
     owed = costs.owed(session, scope.brand_id, scope.start, scope.end, currency)
     return ((*cell, amount) for cell, amount in owed.items())
-
-
-def _of_cost(
-    cost: Cost, pushes: list[Push], credited: Mapping[Cell, int], *, foreign: bool
-) -> Iterable[tuple[Cell, Spent]]:
-    for cell, amount in placed(cost, pushes, credited).items():
-        if foreign:
-            yield cell, Spent(foreign={cost.id})
-        else:
-            media = amount if cost.kind is Kind.AMPLIFICATION else 0
-            yield cell, _of(resource_of(cost.kind), amount, media)
-
-
-def _of(resource: Resource, amount: int, media: int = 0) -> Spent:
-    spent = Spent(media=media)
-    spent.by[resource] = amount
-    return spent
 
 
 def _revenue(session: Session, scope: Scope, brand: Brand, spent: Iterable[Cost]) -> dict[Cell, int]:

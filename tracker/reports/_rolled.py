@@ -7,11 +7,12 @@ days are kept; days that are not kept, or changed since, are asked live.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, partial
 from hashlib import blake2b
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -27,8 +28,6 @@ from tracker.reports._shape import PAYING, Scope
 Live = Callable[[Session, Scope], Iterable[Sequence[object]]]
 ByGrain = Callable[[Session, Scope, str], Iterable[Sequence[object]]]
 
-# Asking as many separate stretches of days costs more than asking a longer one at once.
-_STRETCHES = 8
 _TRIES = 3
 GRAINS = ("campaign", "network", "partner")
 _REVISION = 3  # grows when a figure comes to mean something else under the same name
@@ -104,16 +103,26 @@ def registered() -> list[Figure]:
 
 def asked(session: Session, scope: Scope, figure: Figure) -> list[Line]:
     """The figure's lines over the scope, each of its keys once; in no order. Not to be changed."""
-    return once(session, ("asked", figure.name, scope), lambda: _asked(session, scope, figure))
+    return once(
+        session, ("asked", figure.name, scope), lambda: figures.added_up(each(session, scope, figure), figure.keys)
+    )
 
 
-def _asked(session: Session, scope: Scope, figure: Figure) -> list[Line]:
+def each(session: Session, scope: Scope, figure: Figure) -> Sequence[Sequence[Any]]:
+    """The same lines before they are added up, for whoever adds up some of them, or fewer of their cells."""
+    return once(session, ("each", figure.name, scope), lambda: _each_of(session, scope, figure))
+
+
+def _each_of(session: Session, scope: Scope, figure: Figure) -> Sequence[Sequence[Any]]:
     grain = figure.grain_of(scope)
     name, only = (figure.under(grain[0]), grain[1]) if grain else (figure.named(scope), None)
-    if name is None:
-        return figures.added_up(figure.live(session, scope), figure.keys)
-    live = partial(figure.live, session)
-    return summed(session, scope, name, figure.keys, live, only=only, always=figure.always)
+    live = partial(_live, session, figure)
+    return live(scope) if name is None else _each(session, scope, name, live, only=only, always=figure.always)
+
+
+def _live(session: Session, figure: Figure, scope: Scope) -> list[Sequence[object]]:
+    """The lines of days that are not kept: today is asked with the month, and again with the whole campaign."""
+    return once(session, ("live", figure.name, scope), lambda: list(figure.live(session, scope)))
 
 
 def summed(
@@ -125,24 +134,39 @@ def summed(
     *,
     only: str | None = None,
     always: bool = False,
+    wanted: Container[object] | None = None,
 ) -> list[Line]:
     """Lines kept under `name`, and `live` ones for the other days of the scope, added up by their keys.
 
     With `only`, kept lines begin with one cell more, and those in which it is another are left out. Days before
-    the first order and after the last one are asked `always` alone.
+    the first order and after the last one are asked `always` alone. With `wanted`, lines that begin so alone.
     """
+    found = _each(session, scope, name, live, only=only, always=always)
+    return figures.added_up(found if wanted is None else (line for line in found if line[0] in wanted), keys)
+
+
+def _each(
+    session: Session,
+    scope: Scope,
+    name: str,
+    live: Callable[[Scope], Iterable[Sequence[object]]],
+    *,
+    only: str | None,
+    always: bool,
+) -> Sequence[Sequence[Any]]:
     span = Span(scope.start, scope.end)
     found: list[Sequence[object]] = []
     for _ in range(_TRIES):
         state = figures.kept(session, scope.brand_id, figures.ORDERS, span, version())
         kept = figures.lines(session, scope.brand_id, name, state)
         found = list(kept) if only is None else [line[1:] for line in kept if line[0] == only]
-        found += [line for part in _stretches(session, scope, state, always=always) for line in live(part)]
+        for part in _stretches(session, scope, state, always=always):
+            found += live(part)
         if not _may_have_moved(session, state):
             break
         if state == figures.kept(session, scope.brand_id, figures.ORDERS, span, version()):
             break
-    return figures.added_up(found, keys)
+    return found
 
 
 def _may_have_moved(session: Session, state: Kept) -> bool:

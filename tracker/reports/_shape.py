@@ -276,7 +276,12 @@ def zone_of(session: Session, brand_id: str) -> ZoneInfo:
 
 def span(scope: Scope, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """The scope as moments, UTC: the first included, the second excluded. Right on the days when clocks change."""
-    return _midnight(scope.start, zone), _midnight(scope.end + timedelta(days=1), zone)
+    return moments_of(scope.start, scope.end, zone)
+
+
+def moments_of(first: date, last: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Days as moments in the same way."""
+    return _midnight(first, zone), _midnight(last + timedelta(days=1), zone)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -39,7 +39,7 @@ def rate_of(metric: Metric) -> Rate:
 def of_campaign(session: Session, campaign: Campaign, rate: Rate, start: date, end: date) -> list[Finding]:
     """A finding for creative, influencer and message over some days. Partners and formats are named as people do."""
     scope = Scope(campaign.brand_id, start, end, campaign_id=campaign.id)
-    kept = _placements.placements(session, scope).kept
+    kept = _placements.placed(session, scope)
     cases = [*_by_word(kept, Dimension.CREATIVE, rate), *_by_word(kept, Dimension.MESSAGE, rate)]
     if rate is Rate.ORDERS_PER_CLICK:
         return diagnose([*cases, *_by_partner(session, scope, kept)], rate)

@@ -101,12 +101,12 @@ def rows(session: Session, scope: Scope) -> list[Row]:
 def total(session: Session, scope: Scope) -> Row:
     """The first row alone, whether or not anything happened."""
     scope = replace(scope, network=None)
-    return _total(session, scope, _returns.read(session, scope))
+    return _total(session, scope, _returns.read(session, scope, by_partner=False))
 
 
 def by_campaign(session: Session, scope: Scope) -> list[Row]:
     """The rows of the campaigns alone, and of what stands outside them."""
-    return _by_campaign(session, scope, _returns.read(session, scope))
+    return _by_campaign(session, scope, _returns.read(session, scope, by_partner=False))
 
 
 def _total(session: Session, scope: Scope, books: Books) -> Row:
