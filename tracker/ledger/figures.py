@@ -11,10 +11,25 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, String, and_, cast, delete, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    String,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from tracker.domain.ids import new_id
@@ -115,20 +130,29 @@ def kept(session: Session, brand_id: str, kind: str, span: Span, version: str, *
 
 def _standing(session: Session, brand_id: str, kind: str, span: Span, version: str) -> _Standing:
     """The first days of the months that were rolled up, the days that were, and those that changed since."""
-    rolled = select(RolledDay.starts_on, RolledDay.whole_month, literal(False).label("changed")).where(
-        RolledDay.brand_id == brand_id,
-        RolledDay.kind == kind,
-        RolledDay.version == version,
-        RolledDay.starts_on >= span.start,
-        RolledDay.starts_on <= span.end,
-    )
-    changes = select(DayChange.day, literal(False), literal(True)).where(
-        DayChange.brand_id == brand_id, DayChange.kind == kind, DayChange.day >= span.start, DayChange.day <= span.end
-    )
+    given = {"brand": brand_id, "kind": kind, "version": version, "first": span.start, "last": span.end}
     whole, days, stale = set[date](), set[date](), set[date]()
-    for day, whole_month, is_change in session.execute(union_all(rolled, changes.distinct())):
+    for day, whole_month, is_change in session.execute(_query_of_standing(), given):
         (stale if is_change else whole if whole_month else days).add(day)
     return frozenset(whole), frozenset(days), frozenset(stale)
+
+
+@cache
+def _query_of_standing() -> CompoundSelect[date, bool, bool]:
+    brand, kind, first, last = map(_given, ("brand", "kind", "first", "last"))
+    table = RolledDay.__table__.c
+    rolled = select(table.starts_on, table.whole_month, literal(False).label("changed")).where(
+        table.brand_id == brand,
+        table.kind == kind,
+        table.version == _given("version"),
+        table.starts_on >= first,
+        table.starts_on <= last,
+    )
+    change = DayChange.__table__.c
+    changes = select(change.day, literal(False), literal(True)).where(
+        change.brand_id == brand, change.kind == kind, change.day >= first, change.day <= last
+    )
+    return union_all(rolled, changes.distinct())
 
 
 def _kept(span: Span, months: frozenset[date], days: frozenset[date], stale: frozenset[date]) -> Kept:
@@ -156,13 +180,38 @@ def lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Sequ
 
 
 def _lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Sequence[Any]]:
-    wanted = (
-        and_(Figure.whole_month.is_(whole), Figure.starts_on.in_(starts))
-        for whole, starts in ((True, of.months), (False, of.days))
-        if starts
-    )
-    query = select(Figure.rows).where(Figure.brand_id == brand_id, Figure.name == name, or_(*wanted))
-    return [line for text in session.execute(query).scalars() for line in read(text)]
+    given: dict[str, Any] = {"brand": brand_id, "name": name}
+    ways = []
+    for whole, starts in ((True, of.months), (False, of.days)):
+        if starts:
+            without_gap = _has_no_gap(whole, starts)
+            ends = {f"first_{whole}": starts[0], f"last_{whole}": starts[-1]}
+            given |= ends if without_gap else {f"starts_{whole}": starts}
+            ways.append((whole, without_gap))
+    texts = session.execute(_query_of_lines(tuple(ways)), given).scalars()
+    return [line for text in texts for line in read(text)]
+
+
+@cache
+def _query_of_lines(ways: tuple[tuple[bool, bool], ...]) -> Select[str]:
+    """The query for months, for days or for both: a page asks it twenty times. From one to another where none lacks."""
+    table = Figure.__table__.c
+    wanted = []
+    for whole, without_gap in ways:
+        first, last, starts = _given(f"first_{whole}"), _given(f"last_{whole}"), _given(f"starts_{whole}")
+        within = table.starts_on.between(first, last) if without_gap else table.starts_on.in_(starts)
+        wanted.append(and_(table.whole_month.is_(whole), within))
+    return select(table.rows).where(table.brand_id == _given("brand"), table.name == _given("name"), or_(*wanted))
+
+
+def _given(name: str) -> Any:
+    return bindparam(name)
+
+
+def _has_no_gap(whole: bool, starts: Sequence[date]) -> bool:
+    first, last = starts[0], starts[-1]
+    steps = (last.year - first.year) * 12 + last.month - first.month if whole else (last - first).days
+    return steps + 1 == len(starts)
 
 
 def added_up(found: Iterable[Sequence[Any]], keys: int) -> list[Line]:

@@ -6,7 +6,7 @@ own page and its line in the list say the same to the cent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -27,6 +27,10 @@ from tracker.reports._placements import Placed
 from tracker.reports._shape import Row, Scope
 
 Figure = Fraction | int | None
+
+_SAME = (Metric.CLICKS, Metric.ORDERS, Metric.NEW_CUSTOMERS, Metric.REVENUE, Metric.ROI, Metric.CPC, Metric.CPA,
+         Metric.CPA_NEW)  # fmt: skip
+_OF_RETURNS = frozenset((*_SAME, Metric.RETURN_RATIO, Metric.CVR))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,16 @@ def by_campaign(session: Session, scope: Scope) -> dict[str, Row]:
     return {str(row["campaign_id"]): row for row in returns.by_campaign(session, scope) if row["campaign_id"]}
 
 
-def figures(session: Session, scope: Scope) -> Figures:
-    """Everything that is measured of the campaign of the scope."""
+def of_placements(wanted: Collection[Metric]) -> bool:
+    """Whether one of these metrics needs what is known of placements."""
+    return not _OF_RETURNS.issuperset(wanted)
+
+
+def figures(session: Session, scope: Scope, wanted: Collection[Metric] | None = None) -> Figures:
+    """Everything that is measured of the campaign of the scope; or of these metrics, and what comes with them."""
     returned = returns.total(session, scope)
+    if wanted is not None and not of_placements(wanted):
+        return Figures(returned, _of_returns(session, scope, returned))
     placed = _placements.placed(session, scope)
     counted = {Metric(name): known_sum(getattr(one.counters, name) for one in placed) for name in COUNTERS}
     engagement = known_sum(one.counters.engagement for one in placed)
@@ -74,9 +85,7 @@ def figures(session: Session, scope: Scope) -> Figures:
 
 def _of_returns(session: Session, scope: Scope, row: Row) -> dict[Metric, Figure]:
     through_links = sum(one.link_orders for one in credited(session, scope, Credit.brand_id).values())
-    same = (Metric.CLICKS, Metric.ORDERS, Metric.NEW_CUSTOMERS, Metric.REVENUE, Metric.ROI, Metric.CPC, Metric.CPA,
-            Metric.CPA_NEW)  # fmt: skip
-    found = {metric: cast("Figure", row[metric.value]) for metric in same}
+    found = {metric: cast("Figure", row[metric.value]) for metric in _SAME}
     cvr = metrics.conversion_rate(through_links, cast("int", row["clicks"]))
     return {**found, Metric.RETURN_RATIO: cast("Figure", row["ratio"]), Metric.CVR: cvr}
 

@@ -45,11 +45,12 @@ def means(session: Session, campaign: Campaign, wanted: Iterable[Metric], today:
     if not earlier:
         return {}
     first, last = _campaigns.days(session, campaign.brand_id, zone_of(session, campaign.brand_id), today)
-    scope = Scope(campaign.brand_id, first, last)
-    rows, placed = _campaigns.by_campaign(session, scope), _by_campaign(session, scope)
-    orders = _link_orders(session, scope)
+    scope, metrics_wanted = Scope(campaign.brand_id, first, last), list(wanted)
+    rows = _campaigns.by_campaign(session, scope)
+    placed = _by_campaign(session, scope) if _campaigns.of_placements(metrics_wanted) else {}
+    orders = _link_orders(session, scope) if Metric.CVR in metrics_wanted else {}
     found: dict[Metric, Mean] = {}
-    for metric in wanted:
+    for metric in metrics_wanted:
         values = [_value(metric, rows.get(one, {}), placed.get(one, []), orders.get(one, 0)) for one in earlier]
         known = [value for value in values if value is not None]
         if known:

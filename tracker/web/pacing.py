@@ -186,7 +186,7 @@ def _kpis(session: Session, desk: Desk, campaign: Campaign, today: date) -> list
     objective = Objective(campaign.objective) if campaign.objective else None
     wanted = headline(objective)
     first, last = _campaigns.days(session, campaign.brand_id, zone_of(session, campaign.brand_id), today)
-    found = _campaigns.figures(session, Scope(campaign.brand_id, first, last, campaign_id=campaign.id))
+    found = _campaigns.figures(session, Scope(campaign.brand_id, first, last, campaign_id=campaign.id), wanted)
     history = _history.means(session, campaign, wanted, today)
     currency = rows.brand_by_id(session, campaign.brand_id).currency
     entered = benchmarks.page(desk, benchmarks.BenchmarkQuery(limit=1000)).data
