@@ -8,8 +8,9 @@ filled in.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ _RAISED = {"say": None, "BadInput": (2,), "NotFound": None, "Conflict": None, "F
 _EDGES = ("catalog", "domain", "importing", "jobs", "ledger", "outgoing", "reports", "web")
 
 
-def messages() -> list[Message]:
+@cache
+def messages() -> Sequence[Message]:
     """Every sentence, in a stable order; a pair is singular and plural."""
     found = dict.fromkeys([*_in_templates(), *_in_modules(), *_refusals_told(), *_constants()])
     return sorted(found, key=lambda message: message if isinstance(message, str) else message[0])

@@ -6,9 +6,11 @@ import gettext
 import io
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from tests import catalogue
 
+french = cache(catalogue.french)
 _PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
@@ -23,7 +25,7 @@ def sentences(compiled: bytes) -> dict[object, str]:
 
 
 def test_every_sentence_is_translated() -> None:
-    known = catalogue.french()
+    known = french()
     missing = []
     for message in catalogue.messages():
         found = known.get(message if isinstance(message, str) else message[0])
@@ -33,15 +35,15 @@ def test_every_sentence_is_translated() -> None:
 
 
 def test_a_translation_keeps_the_placeholders() -> None:
-    for message in catalogue.french():
-        for english, french in zip(spellings(message.id), spellings(message.string), strict=True):
-            assert set(_PLACEHOLDER.findall(french)) == set(_PLACEHOLDER.findall(english)), message.id
+    for message in french():
+        for english, told in zip(spellings(message.id), spellings(message.string), strict=True):
+            assert set(_PLACEHOLDER.findall(told)) == set(_PLACEHOLDER.findall(english)), message.id
 
 
 def test_no_translation_outlives_its_sentence() -> None:
     current = {message if isinstance(message, str) else message[0] for message in catalogue.messages()}
     assert [
-        message.id for message in catalogue.french() if message.id and spellings(message.id)[0] not in current
+        message.id for message in french() if message.id and spellings(message.id)[0] not in current
     ] == []
 
 
@@ -53,4 +55,4 @@ def test_the_service_reads_the_catalogue_that_people_edit() -> None:
 def test_french_is_set_as_french_is() -> None:
     """Signs of two parts and percent signs stand after a space that does not break; apostrophes are round."""
     wrong = re.compile(r"'|[ \n](?:[:;!?»]|%(?!\())|«[^\xa0]")
-    assert [text for message in catalogue.french() for text in spellings(message.string) if wrong.search(text)] == []
+    assert [text for message in french() for text in spellings(message.string) if wrong.search(text)] == []
