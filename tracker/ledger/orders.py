@@ -433,10 +433,12 @@ def forget_shop(session: Session, home: Home, *, now: datetime) -> Erasure:
 
 def _forget_order(session: Session, shop_id: str, external_id: str) -> set[str]:
     """Take the customer out of one order; the deliveries that told us of it."""
+    ours = order_id(shop_id, external_id)
     session.execute(
-        update(OrderRow).where(OrderRow.id == order_id(shop_id, external_id)).values(customer=None),
+        update(OrderRow).where(OrderRow.id == ours).values(customer=None),
         execution_options={"synchronize_session": False},
     )
+    figures.orders_changed(session, [ours])
     deliveries = set()
     query = select(OrderEventRow).where(OrderEventRow.shop_id == shop_id, OrderEventRow.external_id == external_id)
     for row in session.execute(query).scalars():

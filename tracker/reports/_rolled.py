@@ -30,7 +30,7 @@ ByGrain = Callable[[Session, Scope, str], Iterable[Sequence[object]]]
 
 _TRIES = 3
 GRAINS = ("campaign", "network", "partner")
-_REVISION = 3  # grows when a figure comes to mean something else under the same name
+_REVISION = 4  # grows when a figure comes to mean something else under the same name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class Figure:
             return None
         return chosen[0] if chosen[0][0] in self.grains else None
 
-    def under(self, grain: str) -> str:
-        """The name under which it is kept for every value of a filter."""
-        return f"{self.name}/{grain} all"
+    def under(self, grain: str, value: str) -> str:
+        """The name under which it is kept for a value of a filter: with others that end alike, for one is soon read."""
+        return f"{self.name}/{grain} {value[-1:]}"
 
     def named(self, scope: Scope) -> str | None:
         """The name under which it is kept for the filters of `scope`; None where it is not."""
@@ -115,7 +115,7 @@ def each(session: Session, scope: Scope, figure: Figure) -> Sequence[Sequence[An
 
 def _each_of(session: Session, scope: Scope, figure: Figure) -> Sequence[Sequence[Any]]:
     grain = figure.grain_of(scope)
-    name, only = (figure.under(grain[0]), grain[1]) if grain else (figure.named(scope), None)
+    name, only = (figure.under(*grain), grain[1]) if grain else (figure.named(scope), None)
     live = partial(_live, session, figure)
     return live(scope) if name is None else _each(session, scope, name, live, only=only, always=figure.always)
 

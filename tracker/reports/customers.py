@@ -14,7 +14,7 @@ from tracker.domain.catalog import Channel
 from tracker.ledger.figures import Line, added_up
 from tracker.ledger.tables import OrderRow, Touch
 from tracker.reports import _returns, _rolled
-from tracker.reports._crossing import standing
+from tracker.reports._crossing import for_each, standing, standing_by
 from tracker.reports._parts import in_order, orders_of
 from tracker.reports._performance import CURRENCY
 from tracker.reports._returns import Books
@@ -59,6 +59,8 @@ COLUMNS = (
 
 Seat = tuple[str, str | None, str | None]  # what, channel, partner
 _TOTAL_SEAT: Seat = (TOTAL, None, None)
+_NEWNESS = (True, False, None)
+_BY_CHANNEL = {CLOSED: CLOSED_CHANNEL, OPENED: OPENED_CHANNEL}
 
 
 @dataclass(slots=True)
@@ -71,20 +73,22 @@ class Bought:
     @classmethod
     def nothing(cls) -> Bought:
         """Before the first order."""
-        return cls(dict.fromkeys((True, False, None), 0), dict.fromkeys((True, False, None), 0))
+        return cls(dict.fromkeys(_NEWNESS, 0), dict.fromkeys(_NEWNESS, 0))
 
-    def add(self, is_new: bool | None, orders: int, net: int) -> None:
-        """More orders."""
-        self.orders[is_new] += orders
-        self.net[is_new] += net
+    def add(self, figures: Sequence[int]) -> None:
+        """More orders: their number and net value, of new customers first."""
+        for place, is_new in enumerate(_NEWNESS):
+            self.orders[is_new] += figures[2 * place]
+            self.net[is_new] += figures[2 * place + 1]
 
 
 def rows(session: Session, scope: Scope) -> list[Row]:
     """By currency, the brand's in front: the total, channels and partners that closed, then those that opened."""
     scope = replace(scope, network=None)  # what is spent has none
     found: dict[tuple[Seat, str], Bought] = {}
-    for what, channel, partner, currency, is_new, orders, net in _rolled.asked(session, scope, _lines):
-        found.setdefault(((what, channel, partner), currency), Bought.nothing()).add(is_new, orders, net)
+    for what, channel, partner, currency, *figures in _rolled.asked(session, scope, _lines):
+        for seat in _with_channel(what, channel, partner):
+            found.setdefault((seat, currency), Bought.nothing()).add(figures)
     if not found:
         return []
     books = _returns.read(session, scope)
@@ -96,15 +100,30 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     ]
 
 
-@_rolled.additive("customers", 5)
-def _lines(session: Session, scope: Scope) -> Iterable[Line]:
-    """By seat, currency and whether the customer is new: openers with closers would be every pair of partners."""
-    lines = (
-        (*seat, *figures)
-        for opener, opened_by, closer, closed_by, *figures in session.execute(_query(scope))
-        for seat in _seats(scope, opener, opened_by, closer, closed_by)
+def _with_channel(what: str, channel: str | None, partner: str | None) -> Iterable[Seat]:
+    """A kept seat, and the row of its channel in which it counts too."""
+    yield what, channel, partner
+    if what in _BY_CHANNEL:
+        yield _BY_CHANNEL[what], channel, None
+
+
+def _by_grain(session: Session, scope: Scope, grain: str) -> Iterable[Line]:
+    each = standing_by(scope, grain)
+    query = _query(scope).join(each, each.c.order_id == OrderRow.id)
+    return added_up(
+        (
+            (only, *seat)
+            for only, *line in for_each(session, query, each.c.only)
+            for seat in _seated(replace(scope, partner_id=only) if grain == "partner" else scope, line)
+        ),
+        5,
     )
-    return added_up(lines, 5)
+
+
+@_rolled.additive("bought-by-seat", 4, by_grain=_by_grain, grains=("campaign", "partner"))
+def _lines(session: Session, scope: Scope) -> Iterable[Line]:
+    """By seat and currency: openers with closers would be every pair of partners."""
+    return added_up((seat for line in session.execute(_query(scope)) for seat in _seated(scope, line)), 4)
 
 
 def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
@@ -121,18 +140,14 @@ def _query(scope: Scope) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _seats(
-    scope: Scope, opener: str | None, opened_by: str | None, closer: str | None, closed_by: str | None
-) -> Iterable[Seat]:
-    """The rows in which an order counts; a filter on a partner keeps the seats that are theirs."""
-    yield TOTAL, None, None
-    for by_channel, by_partner, channel, partner in (
-        (CLOSED_CHANNEL, CLOSED, closer, closed_by),
-        (OPENED_CHANNEL, OPENED, opener, opened_by),
-    ):
+def _seated(scope: Scope, line: Sequence[Any]) -> Iterable[Line]:
+    """Orders alike, in the seats in which they count; a filter on a partner or a channel keeps the seats of theirs."""
+    opener, opened_by, closer, closed_by, currency, is_new, orders, net = line
+    figures = [number if is_new is one else 0 for one in _NEWNESS for number in (orders, net)]
+    yield (*_TOTAL_SEAT, currency, *figures)
+    for what, channel, partner in ((CLOSED, closer, closed_by), (OPENED, opener, opened_by)):
         if channel is not None and scope.channel in (None, channel) and scope.partner_id in (None, partner):
-            yield by_channel, channel, None
-            yield by_partner, channel, partner
+            yield (what, channel, partner, currency, *figures)
 
 
 def _in_order(seats: Sequence[Seat], found: Mapping[tuple[Seat, str], Bought], currency: str) -> list[Seat]:

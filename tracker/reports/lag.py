@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Select, Subquery, case, func, select
+from sqlalchemy import Select, SQLColumnExpression, Subquery, case, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.catalog import Channel
@@ -77,16 +77,25 @@ def _stepped(each: Subquery) -> Select[*tuple[Any, ...]]:
 
 def _seconds_by_grain(session: Session, scope: Scope, grain: str) -> Iterable[Line]:
     each = _lags_by(session, scope, grain)
-    return for_each(session, _counted(each), each.c.only)
+    return _together((only, currency, lag) for lag, currency, only in session.execute(_each_lag(each, each.c.only)))
 
 
-@_rolled.additive("lag-seconds", 2, by_grain=_seconds_by_grain)
+@_rolled.additive("lags", 2, by_grain=_seconds_by_grain)
 def _seconds(session: Session, scope: Scope) -> Iterable[Line]:
-    return (tuple(row) for row in session.execute(_counted(_lags(session, scope).subquery())))
+    """By currency, the seconds of all orders as one text, and how often: a line for each would be as many as orders."""
+    found = session.execute(_each_lag(_lags(session, scope).subquery()))
+    return _together((currency, lag) for lag, currency in found)
 
 
-def _counted(each: Subquery) -> Select[*tuple[Any, ...]]:
-    return select(each.c.currency, each.c.lag, func.count()).group_by(each.c.currency, each.c.lag)
+def _each_lag(each: Subquery, *more: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
+    return select(each.c.lag, each.c.currency, *more).order_by(each.c.lag)
+
+
+def _together(found: Iterable[Line]) -> Iterable[Line]:
+    lags: dict[Line, list[int]] = {}
+    for *keys, lag in found:
+        lags.setdefault(tuple(keys), []).append(lag)
+    return ((*keys, " ".join(map(str, of_keys)), 1) for keys, of_keys in lags.items())
 
 
 def _lags_by(session: Session, scope: Scope, grain: str) -> Subquery:
@@ -108,10 +117,10 @@ def _lags(session: Session, scope: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _medians(lines: Iterable[Line]) -> dict[str, Fraction]:
-    """The median by currency, in hours, of how often each lag in seconds was seen."""
+    """The median by currency, in hours, of lags in seconds."""
     lags: dict[str, list[int]] = {}
-    for currency, lag, count in lines:
-        lags.setdefault(currency, []).extend([int(lag)] * count)
+    for currency, text, times in lines:
+        lags.setdefault(currency, []).extend(list(map(int, text.split())) * times)
     return {currency: Fraction(_middle_twice(sorted(found)), 2 * _HOUR) for currency, found in lags.items()}
 
 

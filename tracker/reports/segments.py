@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import Select, Subquery, and_, case, exists, func, select
@@ -45,6 +47,8 @@ COLUMNS = (
     Column("affiliate", "Affiliate", Kind.MONEY, "Net value credited in the affiliate channel."),
     Column("credited", "Credited share", Kind.PERCENT, "(Influence + affiliate) / net revenue."),
 )
+
+_MARK = 16  # bytes
 
 Subject = tuple[str, str | None, str]  # what, segment, currency
 
@@ -103,16 +107,14 @@ def _bought(session: Session, scope: Scope) -> dict[Subject, _Bought]:
         for name, currency, *figures in session.execute(_of_segments(scope))
     }
     theirs = {row[0]: [int(figure) for figure in row[1:]] for row in session.execute(_of_any(scope))}
-    customers = dict(session.execute(_in_none(scope)).all())
+    customers = _distinct(_rolled.asked(session, scope, _customers))
     for known, currency, *figures in _rolled.asked(session, scope, _orders):
         subject = (NO_CUSTOMER, None, currency) if not known else _subject(None, currency)
-        rest = (
-            figures
-            if not known
-            else [one - less for one, less in zip(figures, theirs.get(currency, (0, 0, 0)), strict=True)]
-        )
-        if rest[0]:
-            found[subject] = _Bought(customers.get(currency, 0) if known else 0, *rest)
+        everyone = [customers.get(currency, 0) if known else 0, *figures]
+        less = theirs.get(currency, [0] * len(everyone)) if known else [0] * len(everyone)
+        rest = _Bought(*(one - other for one, other in zip(everyone, less, strict=True)))
+        if rest.orders:
+            found[subject] = rest
     return found
 
 
@@ -146,19 +148,33 @@ def _of_segments(scope: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _of_any(scope: Scope) -> Select[*tuple[Any, ...]]:
-    """Orders of customers of any segment, each once."""
-    return select(OrderRow.currency, *_FIGURES).where(*orders_of(scope), _IN_ANY).group_by(OrderRow.currency)
+    """Customers of any segment and their orders, each once."""
+    customers = func.count(func.distinct(OrderRow.customer))
+    return select(OrderRow.currency, customers, *_FIGURES).where(*orders_of(scope), _IN_ANY).group_by(OrderRow.currency)
 
 
-def _in_none(scope: Scope) -> Select[*tuple[Any, ...]]:
-    """Distinct customers of no segment: told apart first and counted then, for a count of distinct ones sorts all."""
-    each = (
-        select(OrderRow.currency, OrderRow.customer)
-        .where(*orders_of(scope), OrderRow.customer.is_not(None), ~_IN_ANY)
-        .distinct()
-        .subquery()
-    )
-    return select(each.c.currency, func.count()).group_by(each.c.currency)
+@_rolled.additive("buyers", 2, by_channel=False)
+def _customers(session: Session, scope: Scope) -> Iterable[Line]:
+    """By currency, the marks of all customers as one text, and how often: a line for each would be far longer."""
+    query = select(OrderRow.currency, OrderRow.customer).where(*orders_of(scope), OrderRow.customer.is_not(None))
+    marks: dict[str | None, set[bytes]] = {}
+    for currency, customer in session.execute(query.distinct()):
+        marks.setdefault(currency, set()).add(_mark(customer or ""))
+    return ((currency, b64encode(b"".join(sorted(found))).decode(), 1) for currency, found in marks.items())
+
+
+def _mark(customer: str) -> bytes:
+    """What a customer is told apart by: as sure as an id, and as short."""
+    return blake2b(customer.encode(), digest_size=_MARK).digest()
+
+
+def _distinct(lines: Iterable[Line]) -> dict[str, int]:
+    """How many customers, by currency, whatever days they came on."""
+    found: dict[str, set[bytes]] = {}
+    for currency, text, _ in lines:
+        marks = b64decode(text)
+        found.setdefault(currency, set()).update(marks[at : at + _MARK] for at in range(0, len(marks), _MARK))
+    return {currency: len(marks) for currency, marks in found.items()}
 
 
 # --- what was credited -----------------------------------------------------------------------------------------------
