@@ -220,7 +220,7 @@ def _carries(code: str) -> ColumnElement[bool]:
 
 def before(cursor: str) -> ColumnElement[bool]:
     """The condition on orders that come after a cursor, latest first. Raises BadInput for one that is not ours."""
-    moment, order_id = _cursor(cursor)
+    moment, order_id = read_cursor(cursor)
     return tuple_(OrderRow.placed_at, OrderRow.id) < tuple_(literal(moment, Moment), literal(order_id, Id))
 
 
@@ -234,7 +234,8 @@ def _cursor_of(order: OrderRow) -> str:
     return cursor_at(order.placed_at, order.id)
 
 
-def _cursor(text: str) -> tuple[datetime, str]:
+def read_cursor(text: str) -> tuple[datetime, str]:
+    """When the order at which a cursor stands was placed, and its id. Raises BadInput for one that is not ours."""
     try:
         moment, _, order_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition(" ")
         at = datetime.fromisoformat(moment)

@@ -171,9 +171,10 @@ def _by_grain(
     session: Session, brand_id: str, day: date, figure: _rolled.Figure
 ) -> Iterator[tuple[date, str, list[Line]]]:
     whole = Scope(brand_id, day, day)
-    for grain in figure.grains if figure.by_grain is not None else ():
-        lines = figures.added_up(figure.by_grain(session, whole, grain), figure.keys + 1)
-        yield from ((day, figure.under(grain, line[0]), [line]) for line in lines)
+    if figure.by_grain is not None:
+        for grain in figure.grains:
+            lines = figures.added_up(figure.by_grain(session, whole, grain), figure.keys + 1)
+            yield from ((day, figure.under(grain, line[0]), [line]) for line in lines)
 
 
 def _days_with_orders(brand_id: str, days: Span) -> Select[date | None]:

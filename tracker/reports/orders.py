@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import cast
+from datetime import date, datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, SQLColumnExpression, exists, select
 from sqlalchemy.orm import Session
 
 from tracker.ledger.database import among
-from tracker.ledger.tables import Credit, CreditSet, OrderRow, Partner, Shop
-from tracker.reports._orders import before, cursor_at, of_model
+from tracker.ledger.figures import Line
+from tracker.ledger.tables import Credit, CreditSet, OrderRow, Partner, Placement, Shop
+from tracker.reports import _rolled
+from tracker.reports._orders import before, cursor_at, of_model, read_cursor
 from tracker.reports._parts import Condition, is_filtered, kept_by
 from tracker.reports._shape import Column, Kind, Part, Row, Scope, span, zone_of
 
@@ -51,9 +53,9 @@ def rows(session: Session, scope: Scope) -> list[Row]:
 
 
 def some(session: Session, scope: Scope, part: Part) -> list[Row]:
-    """A part of these rows and one more, without reading the others. Two queries."""
+    """A part of these rows and one more, without reading the others. Two queries, and what is kept."""
     after = [before(part.after)] if part.after else []
-    query = _orders((*_days(scope), *_about(session, scope), *_kept(scope), *after))
+    query = _orders((*_days(scope), *_about(session, scope), *_kept(session, scope, part), *after))
     query = query.offset(part.skip).limit(part.most + 1)
     found = session.execute(query).all()
     credits_of = _credits(session, scope, (among(session, OrderRow.id, [order.id for order, _ in found]),))
@@ -80,16 +82,64 @@ def _about(session: Session, scope: Scope) -> tuple[Condition, Condition]:
     return OrderRow.placed_at >= start - _WIDE, OrderRow.placed_at < end + _WIDE
 
 
-def _kept(scope: Scope) -> list[Condition]:
-    """The orders with a credit that the filters keep: a partner's are few, and looked up before all others."""
+def _kept(session: Session, scope: Scope, part: Part) -> list[Condition]:
+    """The orders with a credit that the filters keep: those of a part by their ids, where these are kept."""
     if not is_filtered(scope):
         return []
+    if _earning.grain_of(scope):
+        return [among(session, OrderRow.id, _latest(_rolled.asked(session, scope, _earning), part))]
     credit = select(Credit.order_id).join(CreditSet, CreditSet.id == Credit.set_id)
     kept = credit.where(of_model(scope.model), *kept_by(scope, Credit))
     if not scope.partner_id:
         return [exists(kept.where(CreditSet.order_id == OrderRow.id))]
     theirs = kept.where(Credit.brand_id == scope.brand_id).distinct().cte("theirs").prefix_with("MATERIALIZED")
     return [OrderRow.id.in_(select(theirs.c.order_id))]
+
+
+def _latest(lines: Iterable[Line], part: Part) -> list[str]:
+    """The ids of the orders of enough days for the part: days' own, which are off by hours where a zone changed."""
+    at = read_cursor(part.after)[0].date() if part.after else None
+    found: list[str] = []
+    sure, first = 0, date.min
+    for day, ids in sorted(((date.fromisoformat(day), ids.split()) for day, ids, _ in lines), reverse=True):
+        if day < first:
+            break
+        if at is None or day <= at + _WIDE:
+            found += ids
+            sure += len(ids) if at is None or day < at - _WIDE else 0
+        if sure > part.skip + part.most and first == date.min:
+            first = day - _WIDE
+    return found
+
+
+def _earning_by_grain(session: Session, scope: Scope, grain: str) -> Iterable[Line]:
+    there = select(Placement.network).where(Placement.id == Credit.placement_id, Placement.brand_id == Credit.brand_id)
+    columns: dict[str, SQLColumnExpression[Any]] = {
+        "campaign": Credit.campaign_id,
+        "network": there.scalar_subquery(),
+        "partner": Credit.partner_id,
+    }
+    return (line for line in _ids(session, scope, columns[grain]) if line[0] is not None)
+
+
+@_rolled.additive("earning", 2, by_model=True, by_channel=False, by_grain=_earning_by_grain)
+def _earning(session: Session, scope: Scope) -> Iterable[Line]:
+    """By day, the ids of the orders with a credit that the filters keep, as one text, and how often."""
+    return (line[1:] for line in _ids(session, scope, Credit.brand_id))
+
+
+def _ids(session: Session, scope: Scope, only: SQLColumnExpression[Any]) -> Iterable[Line]:
+    query = (
+        select(only, OrderRow.placed_day, OrderRow.id)
+        .join(CreditSet, CreditSet.order_id == OrderRow.id)
+        .join(Credit, Credit.set_id == CreditSet.id)
+        .where(*_days(scope), of_model(scope.model), *kept_by(scope, Credit))
+        .distinct()
+    )
+    found: dict[tuple[str, date], list[str]] = {}
+    for value, day, order_id in session.execute(query):
+        found.setdefault((value, day), []).append(order_id)
+    return ((value, day.isoformat(), " ".join(sorted(ids)), 1) for (value, day), ids in found.items())
 
 
 def _days(scope: Scope) -> tuple[Condition, ...]:
