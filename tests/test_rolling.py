@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.conftest import Ledger
-from tests.given import NOON, World, before
+from tests.given import NET_FORMULA, NOON, World, before
 from tests.sample_books import report_rows
 from tracker.catalog import Desk, placements
 from tracker.domain.agents import Agent, Taken, Verdict
@@ -20,10 +20,11 @@ from tracker.domain.clicks import RawClick
 from tracker.domain.ids import derived_id
 from tracker.errors import Unavailable
 from tracker.ledger import clicks, figures
+from tracker.ledger import orders as order_rows
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.ledger.tables import Campaign, DayChange, Figure, Link, LinkDayClicks, OrderRow, Placement, RolledDay
-from tracker.reports import _bilan, _click_says, _parts, _rolled, _rolling
-from tracker.reports._shape import Row, Scope, reports, zone_of
+from tracker.reports import _bilan, _click_says, _parts, _rolled, _rolling, orders
+from tracker.reports._shape import Part, Row, Scope, reports, zone_of
 
 TODAY = NOON.date()
 FIRST = TODAY - timedelta(days=47)
@@ -329,6 +330,54 @@ def under_filters(ledger: Ledger, world: World) -> dict[tuple[str, str], list[Ro
         for name in sorted(names)
         for grain, scope in scopes.items()
     }
+
+
+def test_parts_of_orders_are_those_of_the_whole_report_whatever_is_rolled_up(ledger: Ledger) -> None:
+    world = seeded(ledger, seed=4, orders_=40)
+    world.order(net="5.00", codes=["alice10"], days=19, test=True)
+    world.order(net="6.00", codes=["alice10"], days=3, status="cancelled")
+    world.attribute()
+    assert min(parts_told(ledger, world)) > 4
+    roll(ledger, world, limit=5, most=2)
+    parts_told(ledger, world)
+    roll(ledger, world)
+    parts_told(ledger, world)
+    world.order(net="77.00", clicks=[world.click(world.alice_link, days=22)], codes=["alice10"], days=21)
+    world.attribute()
+    parts_told(ledger, world)
+
+
+def parts_told(ledger: Ledger, world: World) -> list[int]:
+    """How many orders there are under each filter; asked in parts they are the same."""
+    whole = Scope(world.brand, FIRST, TODAY)
+    campaign, alice = derived_id("campaign", world.brand), replace(whole, partner_id=world.alice)
+    scopes = [alice, replace(alice, model="linear"), replace(whole, end=TODAY - timedelta(days=20)),
+              *(replace(whole, network="tiktok"), replace(whole, campaign_id=campaign))]  # fmt: skip
+    return [_in_parts(ledger, scope, 4) for scope in scopes]
+
+
+def _in_parts(ledger: Ledger, scope: Scope, most: int) -> int:
+    with ledger.session() as session:
+        rows, after = orders.rows(session, scope), None
+        for skip in range(0, len(rows), most):
+            wanted = rows[skip : skip + most + 1]
+            assert orders.some(session, scope, Part(most, skip=skip)) == wanted
+            assert orders.some(session, scope, Part(most, after=after)) == wanted
+            after = orders.cursor(wanted[most - 1]) if len(wanted) > most else None
+    return len(rows)
+
+
+def test_who_is_forgotten_is_no_customer_at_once(ledger: Ledger) -> None:
+    world = seeded(ledger, orders_=12)
+    roll(ledger, world)
+    (row,) = world.all(OrderRow)[:1]
+    known = told(ledger, world, "segments")
+    with ledger.writing() as session:
+        home = order_rows.Home(world.shop, world.brand, "Europe/Paris", NET_FORMULA)
+        order_rows.forget(session, home, external_ids=(), customers=[row["customer"]], traces=(), now=NOON)
+    assert told(ledger, world, "segments") == forgotten(ledger, world, "segments") != known
+    roll(ledger, world)
+    assert told(ledger, world, "segments") == forgotten(ledger, world, "segments")
 
 
 def test_a_bilan_has_the_days_of_orders_around_its_campaign_kept_or_not(sqlite_ledger: Ledger) -> None:
