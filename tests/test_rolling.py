@@ -12,12 +12,13 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.conftest import Ledger
-from tests.given import NET_FORMULA, NOON, World, before
+from tests.given import NOON, World, before
 from tests.sample_books import report_rows
 from tracker.catalog import Desk, placements
 from tracker.domain.agents import Agent, Taken, Verdict
 from tracker.domain.clicks import RawClick
 from tracker.domain.ids import derived_id
+from tracker.domain.orders import NET_FORMULA
 from tracker.errors import Unavailable
 from tracker.ledger import clicks, figures
 from tracker.ledger import orders as order_rows
