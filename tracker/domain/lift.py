@@ -47,8 +47,12 @@ class Lift:
 def enough(before: Sequence[float | None], days: int) -> bool:
     """Whether `before` says enough to expect anything of the `days` that follow; None is a day that does not count."""
     known = [value for value in before if value is not None]
-    fewest = min(len(_same_weekday(before, place)) for place in range(min(days, WEEK)))
-    return fewest >= LEAST_WEEKS and sum(known) >= LEAST_TOTAL
+    return sum(known) >= LEAST_TOTAL and weeks_enough([value is not None for value in before], days)
+
+
+def weeks_enough(known: Sequence[bool], days: int) -> bool:
+    """Whether enough of the days before are known, whatever came on them, for the `days` that follow."""
+    return min(sum(known[place::WEEK]) for place in range(min(days, WEEK))) >= LEAST_WEEKS
 
 
 def around(before: Sequence[float | None], after: Sequence[float], *, seed: int) -> Lift:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import String, cast, func, literal_column, select
 from sqlalchemy.orm import Session
@@ -110,7 +110,20 @@ def read(session: Session, scope: Scope, *, by_partner: bool = True) -> Books:
     Without `by_partner` a campaign's commissions and clicks may lie in one cell, for whoever adds them up anyway.
     """
     by_partner = by_partner or bool(scope.partner_id or scope.channel)
-    return once(session, ("books", scope, by_partner), lambda: _read(session, scope, by_partner=by_partner))
+    return once(session, ("books", scope, by_partner), lambda: _clicked(session, scope, by_partner=by_partner))
+
+
+def spending(session: Session, scope: Scope) -> Books:
+    """The same without clicks, for whoever does not ask what one costs."""
+    return once(session, ("spending", scope), lambda: _read(session, scope, by_partner=True))
+
+
+def _clicked(session: Session, scope: Scope, *, by_partner: bool) -> Books:
+    books = _read(session, scope, by_partner=by_partner)
+    cells = defaultdict(Spent, books.cells)
+    for key, clicked in clicks(session, scope, LINK_PAIR if by_partner else Link.campaign_id).items():
+        cells[_cell(key) if by_partner else (key, None)].clicks += clicked.human
+    return replace(books, cells=dict(cells))
 
 
 def _read(session: Session, scope: Scope, *, by_partner: bool) -> Books:
@@ -120,8 +133,6 @@ def _read(session: Session, scope: Scope, *, by_partner: bool) -> Books:
     for part in (*_costs(session, scope, brand), *_commissions(session, scope, by_partner=by_partner)):
         if _kept(scope, part[0], partners):
             cells[part[0]].count(part)
-    for key, clicked in clicks(session, scope, LINK_PAIR if by_partner else Link.campaign_id).items():
-        cells[_cell(key) if by_partner else (key, None)].clicks += clicked.human
     return Books(brand, _campaigns_of(session, brand.id), partners, dict(cells))
 
 

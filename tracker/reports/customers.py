@@ -91,7 +91,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
             found.setdefault((seat, currency), Bought.nothing()).add(figures)
     if not found:
         return []
-    books = _returns.read(session, scope)
+    books = _returns.spending(session, scope)
     currencies, spending = in_order((currency for _, currency in found), books.brand.currency), _spending(books)
     return [
         _row(books, seat, currency, found[seat, currency], spending if currency == books.brand.currency else {})

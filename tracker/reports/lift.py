@@ -17,7 +17,7 @@ from tracker.domain import lift
 from tracker.domain.lift import WEEK, Lift
 from tracker.ledger.tables import Campaign, Partner, Placement
 from tracker.reports._estimates import DAY, Hours, hour_of, known_from_to, untracked
-from tracker.reports._parts import Total, brand_currency, in_order
+from tracker.reports._parts import brand_currency, in_order
 from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
 
@@ -145,9 +145,6 @@ def _row(
     known: tuple[datetime, datetime],
     alone: _Alone,
 ) -> Row:
-    days = series.days(one.hour, -WEEKS_BEFORE * WEEK, DAYS_AFTER)
-    before, after = days[:-DAYS_AFTER], days[-DAYS_AFTER:]
-    comparable = [day if compared else None for day, compared in zip(before, alone.days, strict=True)]
     return {
         "placement": f"{one.placement.network} {one.placement.format}",
         "placement_id": one.placement.id,
@@ -157,16 +154,18 @@ def _row(
         "published_at": one.at,
         "currency": currency,
         "others": alone.others,
-        **_estimate(one, comparable, after, hour_of(known[1])),
+        **_estimate(one, series, alone, hour_of(known[1])),
     }
 
 
 def _alone(one: _Published, first: int, others: Sequence[int]) -> _Alone:
     """`others` are the hours of all publications, in order; orders are known from the hour `first` on."""
-    starts = [one.hour + day * DAY for day in range(-WEEKS_BEFORE * WEEK, 0)]
-    window = DAYS_AFTER * DAY
-    compared = [start >= first and not _between(others, start - window, start + DAY) for start in starts]
-    return _Alone(_between(others, one.hour - window, one.hour + window) - 1, compared)
+    hour, window, number = one.hour, DAYS_AFTER * DAY, len(others)
+    days = []
+    for start in range(hour - WEEKS_BEFORE * WEEK * DAY, hour, DAY):
+        later = bisect_right(others, start - window)
+        days.append(start >= first and (later == number or others[later] >= start + DAY))
+    return _Alone(_between(others, hour - window, hour + window) - 1, days)
 
 
 def _between(hours: Sequence[int], after: int, before: int) -> int:
@@ -174,9 +173,14 @@ def _between(hours: Sequence[int], after: int, before: int) -> int:
     return max(0, bisect_left(hours, before) - bisect_right(hours, after))
 
 
-def _estimate(one: _Published, before: Sequence[Total | None], after: Sequence[Total], last: int) -> Row:
+def _estimate(one: _Published, series: Hours, alone: _Alone, last: int) -> Row:
     if last < one.hour + DAYS_AFTER * DAY:
         return dict.fromkeys(_FIGURES) | {"verdict": EARLY}
+    if not lift.weeks_enough(alone.days, DAYS_AFTER):
+        return dict.fromkeys(_FIGURES) | {"verdict": LITTLE}
+    days = series.days(one.hour, -WEEKS_BEFORE * WEEK, DAYS_AFTER)
+    after = days[-DAYS_AFTER:]
+    before = [day if compared else None for day, compared in zip(days[:-DAYS_AFTER], alone.days, strict=True)]
     orders_before = [None if day is None else day.orders for day in before]
     if not lift.enough(orders_before, DAYS_AFTER):
         return dict.fromkeys(_FIGURES) | {"verdict": LITTLE}
