@@ -6,6 +6,8 @@ is kept are families of referrers, so CLICKS_VERSION grows when `referrer_of` te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -25,12 +27,17 @@ _KEYS = 4
 
 def said(session: Session, scope: Scope) -> list[Line]:
     """Link, family of the referrer, whether in the browser of an app, whether without consent, and how many clicks."""
+    return figures.added_up(each(session, scope), _KEYS)
+
+
+def each(session: Session, scope: Scope) -> list[Sequence[Any]]:
+    """The same lines before they are added up, for whoever wants some of the links: a year has tens of thousands."""
     zone = zone_of(session, scope.brand_id)
     state = figures.kept(session, scope.brand_id, CLICKS, Span(scope.start, scope.end), CLICKS_VERSION)
     found = list(figures.lines(session, scope.brand_id, SAYS, state))
     for days in _rolled.stretches(state.open):
         found += live(session, scope.brand_id, days, zone)
-    return figures.added_up(found, _KEYS)
+    return found
 
 
 def live(session: Session, brand_id: str, days: Span, zone: ZoneInfo) -> list[Line]:

@@ -213,13 +213,15 @@ def _networks(session: Session, brand_id: str) -> Mapping[str, str]:
 
 def _seen(session: Session, scope: Scope, partners: set[str]) -> dict[str, _Seen]:
     query = select(Link.id, Link.partner_id).where(Link.brand_id == scope.brand_id)
-    of_links = {row[0]: row[1] for row in session.execute(query)}
+    of_links = {link: partner_id for link, partner_id in session.execute(query) if partner_id in partners}
+    counts: Counter[tuple[str, str, bool, bool]] = Counter()
+    for link, referrer, in_app, refused, count in _click_says.each(session, scope):
+        if link in of_links:
+            counts[of_links[link], referrer, in_app, refused] += count
     found: dict[str, _Seen] = defaultdict(_Seen)
-    for link, referrer, in_app, refused, count in _click_says.said(session, scope):
-        partner_id = of_links.get(link)
-        if partner_id in partners:
-            seen = found[partner_id]
-            seen.referrers[referrer] += count
-            seen.browsers[IN_APP if in_app else OWN_BROWSER] += count
-            seen.consents[REFUSED if refused else NOT_REFUSED] += count
+    for (partner_id, referrer, in_app, refused), count in counts.items():
+        seen = found[partner_id]
+        seen.referrers[referrer] += count
+        seen.browsers[IN_APP if in_app else OWN_BROWSER] += count
+        seen.consents[REFUSED if refused else NOT_REFUSED] += count
     return found

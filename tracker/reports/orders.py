@@ -46,8 +46,8 @@ def rows(session: Session, scope: Scope) -> list[Row]:
     days = _days(scope)
     credits_of = _credits(session, scope, days)
     return [
-        _row(order, shop, credits_of.get(order.id, ()))
-        for order, shop in session.execute(_orders(days))
+        _row(order, credits_of.get(order.id, ()))
+        for order in session.execute(_orders(days))
         if order.id in credits_of or not is_filtered(scope)
     ]
 
@@ -58,8 +58,8 @@ def some(session: Session, scope: Scope, part: Part) -> list[Row]:
     query = _orders((*_days(scope), *_about(session, scope), *_kept(session, scope, part), *after))
     query = query.offset(part.skip).limit(part.most + 1)
     found = session.execute(query).all()
-    credits_of = _credits(session, scope, (among(session, OrderRow.id, [order.id for order, _ in found]),))
-    return [_row(order, shop, credits_of.get(order.id, ())) for order, shop in found]
+    credits_of = _credits(session, scope, (among(session, OrderRow.id, [order.id for order in found]),))
+    return [_row(order, credits_of.get(order.id, ())) for order in found]
 
 
 def cursor(row: Row) -> str:
@@ -67,9 +67,13 @@ def cursor(row: Row) -> str:
     return cursor_at(cast("datetime", row["placed_at"]), cast("str", row["order_id"]))
 
 
-def _orders(where: Sequence[Condition]) -> Select[OrderRow, str]:
+def _orders(where: Sequence[Condition]) -> Select[*tuple[Any, ...]]:
+    shown = (
+        *(OrderRow.id, OrderRow.placed_at, OrderRow.number, OrderRow.external_id, OrderRow.status, OrderRow.test),
+        *(OrderRow.currency, OrderRow.total, OrderRow.refunded, OrderRow.net, OrderRow.codes, Shop.name.label("shop")),
+    )
     return (
-        select(OrderRow, Shop.name)
+        select(*shown)
         .join(Shop, Shop.id == OrderRow.shop_id)
         .where(*where)
         .order_by(OrderRow.placed_at.desc(), OrderRow.id.desc())
@@ -167,14 +171,14 @@ def _credits(session: Session, scope: Scope, days: tuple[Condition, ...]) -> dic
     return found
 
 
-def _row(order: OrderRow, shop: str, credits_of: Iterable[tuple[str, int]]) -> Row:
+def _row(order: Any, credits_of: Iterable[tuple[str, int]]) -> Row:
     credits_of = list(credits_of)
     return {
         "order_id": order.id,
         "placed_at": order.placed_at,
         "number": order.number or order.external_id,
         "external_id": order.external_id,
-        "shop": shop,
+        "shop": order.shop,
         "status": order.status,
         "test": "test" if order.test else None,
         "currency": order.currency,
