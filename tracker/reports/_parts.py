@@ -431,8 +431,22 @@ def _clicked(session: Session, scope: Scope, by: By, wanted: frozenset[str] | No
         counted = _clicked_links(session, whole, subjects)
     else:
         counted = once(session, ("clicked links", whole), lambda: _all_clicked_links(session, whole))
-    lines = ((subjects[link], *numbers) for link, *numbers in counted if link in subjects)
-    return {subject: Clicks(*numbers) for subject, *numbers in figures.added_up(lines, 1) if numbers[0]}
+    lines = ((subjects[line[0]], line[1], line[2], line[3]) for line in counted if line[0] in subjects)
+    return {subject: Clicks(*map(int, numbers)) for subject, *numbers in _clicks_of_each(lines) if numbers[0]}
+
+
+def _clicks_of_each(lines: Iterable[Sequence[Any]]) -> list[Line]:
+    """Gross clicks, human clicks and uniques of each that lines begin with: there are several lines a link."""
+    sums: dict[Any, list[Any]] = {}
+    for of, gross, human, uniques in lines:
+        so_far = sums.get(of)
+        if so_far is None:
+            sums[of] = [gross, human, uniques]
+        else:
+            so_far[0] += gross
+            so_far[1] += human
+            so_far[2] += uniques
+    return [(of, *numbers) for of, numbers in sums.items()]
 
 
 def clicks_by_day(session: Session, scope: Scope) -> dict[date, int]:
@@ -480,7 +494,7 @@ def _query_of_links(scope: Scope, *columns: By) -> Select[*tuple[Any, ...]]:
 
 
 def _all_clicked_links(session: Session, scope: Scope) -> list[Line]:
-    return figures.added_up(_clicked_links(session, scope, _links(session, scope, Link.id)), 1)
+    return _clicks_of_each(_clicked_links(session, scope, _links(session, scope, Link.id)))
 
 
 def _clicked_links(session: Session, scope: Scope, links: Collection[str]) -> Iterator[Sequence[Any]]:
