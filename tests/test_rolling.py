@@ -237,6 +237,20 @@ def test_a_code_is_first_and_last_seen_on_days_that_are_kept_or_not(sqlite_ledge
         roll(sqlite_ledger, world)
 
 
+def test_what_is_kept_as_a_text_counts_on_each_of_the_days_that_say_the_same(sqlite_ledger: Ledger) -> None:
+    world = World(sqlite_ledger)
+    for ago, hours, customer in ((19, 1, "a"), (20, 1, "a"), (21, 5, "a"), (22, 7, "b")):
+        click = world.click(world.alice_link, days=ago, hours=hours)
+        world.order(net="10.00", clicks=[click], days=ago, customer=customer)
+    world.attribute()
+    for _ in range(2):
+        *_, lag = report_rows(sqlite_ledger, "lag", Scope(world.brand, FIRST, TODAY))
+        assert (lag["orders"], lag["median"]) == (4, 3)
+        (bought,) = report_rows(sqlite_ledger, "segments", Scope(world.brand, FIRST, TODAY))
+        assert (bought["orders"], bought["customers"]) == (4, 2)
+        roll(sqlite_ledger, world)
+
+
 def test_what_is_rolled_back_leaves_days_as_they_were(ledger: Ledger) -> None:
     world = seeded(ledger, orders_=6)
     live = told(ledger, world, *SOME)
