@@ -106,7 +106,7 @@ def _added(orders: Iterable[Counted], scope: Scope, subject: str) -> list[Line]:
     place, wanted = CELLS.index(subject), _wanted(scope)
     for order in orders:
         kept = _narrowed(order, wanted) if wanted else order
-        for _, of, numbers in kept.by_subject(place):
+        for _, of, numbers in kept.by_subject(place) if kept else ():
             add(sums, (of, order.currency), numbers)
     return [(*key, *numbers) for key, numbers in sums.items()]
 
@@ -115,12 +115,14 @@ def _wanted(scope: Scope) -> list[tuple[int, str]]:
     return [(CELLS.index(name), value) for name, value in scope.chosen()]
 
 
-def _narrowed(order: Counted, wanted: Sequence[tuple[int, str]]) -> Counted:
+def _narrowed(order: Counted, wanted: Sequence[tuple[int, str]]) -> Counted | None:
     kept = [
         pair
         for pair in zip(order.cells, order.numbers, strict=True)
         if all(pair[0][place] == value for place, value in wanted)
     ]
+    if len(kept) in (0, len(order.cells)):
+        return order if kept else None
     cells, numbers = tuple(cell for cell, _ in kept), tuple(figures for _, figures in kept)
     return replace(order, cells=cells, numbers=numbers)
 

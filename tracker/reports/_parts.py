@@ -425,12 +425,12 @@ def _clicked(session: Session, scope: Scope, by: By, wanted: frozenset[str] | No
     subjects = _links(session, scope, by)
     if wanted is not None:
         subjects = {link: subject for link, subject in subjects.items() if subject in wanted}
-    whole = Scope(scope.brand_id, scope.start, scope.end)
-    counted: Iterable[Sequence[Any]]
-    if wanted is not None or scope.campaign_id or scope.partner_id or scope.network:  # a few of many links
-        counted = _clicked_links(session, whole, subjects)
+        counted: Sequence[Sequence[Any]] = _clicked_links(
+            session, Scope(scope.brand_id, scope.start, scope.end), subjects
+        )
     else:
-        counted = once(session, ("clicked links", whole), lambda: _all_clicked_links(session, whole))
+        wider = replace(scope, channel=None, model=PAYING)
+        counted = once(session, ("clicked links", wider), lambda: _added_up_by_link(session, wider))
     lines = ((subjects[line[0]], line[1], line[2], line[3]) for line in counted if line[0] in subjects)
     return {subject: Clicks(*map(int, numbers)) for subject, *numbers in _clicks_of_each(lines) if numbers[0]}
 
@@ -447,6 +447,11 @@ def _clicks_of_each(lines: Iterable[Sequence[Any]]) -> list[Line]:
             so_far[1] += human
             so_far[2] += uniques
     return [(of, *numbers) for of, numbers in sums.items()]
+
+
+def _added_up_by_link(session: Session, scope: Scope) -> list[Line]:
+    links = _links(session, scope, Link.id)
+    return _clicks_of_each(_clicked_links(session, Scope(scope.brand_id, scope.start, scope.end), links))
 
 
 def clicks_by_day(session: Session, scope: Scope) -> dict[date, int]:
@@ -493,26 +498,19 @@ def _query_of_links(scope: Scope, *columns: By) -> Select[*tuple[Any, ...]]:
     return select(*columns).join(Partner, Partner.id == Link.partner_id).where(*links_of(scope))
 
 
-def _all_clicked_links(session: Session, scope: Scope) -> list[Line]:
-    return _clicks_of_each(_clicked_links(session, scope, _links(session, scope, Link.id)))
-
-
-def _clicked_links(session: Session, scope: Scope, links: Collection[str]) -> Iterator[Sequence[Any]]:
-    """Gross clicks, human clicks and uniques by link, in parts: of months, of days rolled up, of the other days.
-
-    Those of days rolled up may be of other links too.
-    """
-    state = _kept_clicks(session, scope)
+def _clicked_links(session: Session, scope: Scope, links: Collection[str]) -> list[Sequence[Any]]:
+    """Gross clicks, human clicks and uniques by link, in parts: of months, of days rolled up, of the other days."""
     kept = once(
         session,
         ("clicks to date", scope),
         lambda: list(_to_date.clicks(session, scope.brand_id, _span(scope))),
     )
-    yield from kept
-    spans = _rolled.stretches(state.open)
+    found = [line for line in kept if line[0] in links]
+    spans = _rolled.stretches(_kept_clicks(session, scope).open)
     # Few stretches are asked each by itself: an index finds hours between two moments, not between several.
     for some in [[one] for one in spans] if len(spans) <= _STRETCHES else [spans]:
-        yield from _clicked_live(session, links, some, zone_of(session, scope.brand_id))
+        found += _clicked_live(session, links, some, zone_of(session, scope.brand_id))
+    return found
 
 
 def _clicked_live(

@@ -42,7 +42,7 @@ def collect_garbage_seldom() -> None:
     costs as much as the report.
     """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(200_000, 20, 50)
 
 
 def main() -> None:
