@@ -7,9 +7,11 @@ commission itself, so the days add up to what the moments say, in whatever order
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, case, exists, func, not_, or_, select, union
@@ -72,8 +74,22 @@ def balances(session: Session, scope: Scope) -> dict[Key, Owed]:
 
 def payable(session: Session, brand_id: str, today: date) -> list[tuple[str, str, int, int]]:
     """What is approved and not paid by now: partner, currency, sum in minor units, how many commissions."""
-    known = balances(session, Scope(brand_id, today, today))
-    return [(*key, owed.payable, owed.rows) for key, owed in known.items() if owed.rows]
+    sums: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+    for partner, currency, _, approved, _, settled, _, _, rows in _ever(session, Scope(brand_id, today, today)):
+        of_partner = sums[partner, currency]
+        of_partner[0] += approved - settled
+        of_partner[1] += rows
+    return [(*key, amount, rows) for key, (amount, rows) in sums.items() if rows]
+
+
+def _ever(session: Session, scope: Scope) -> Iterable[Sequence[Any]]:
+    """The lines of all days up to the scope's last one, not added up: those before its first day come first."""
+    first = _first_day(session, scope.brand_id)
+    if first is None or first > scope.end:
+        return ()
+    own, before = replace(scope, start=max(first, scope.start)), replace(scope, end=scope.start - timedelta(days=1))
+    parts = [replace(before, start=first), own] if first <= before.end else [own]
+    return chain.from_iterable(_rolled.each(session, part, _owed) for part in parts)
 
 
 def _over(session: Session, scope: Scope) -> list[Line]:

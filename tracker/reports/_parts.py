@@ -459,12 +459,20 @@ def clicks_by_day(session: Session, scope: Scope) -> dict[date, int]:
     zone = zone_of(session, scope.brand_id)
     found: dict[date, int] = {}
     links = _links(session, scope, Link.id)
-    hours = _hours(_rolled.stretches(_kept_clicks(session, scope).open), zone)
-    live = _of_links(session, links, LinkHour.hour, (LinkHour.human,), hours)
-    for when, human in (*_kept_by_day(session, scope, links), *live):
+    spans = _rolled.stretches(_kept_clicks(session, scope).open)
+    for when, human in (*_kept_by_day(session, scope, links), *_live_by_day(session, links, spans, zone)):
         on = when.astimezone(zone).date() if isinstance(when, datetime) else when
         found[on] = found.get(on, 0) + int(human)
     return found
+
+
+def _live_by_day(
+    session: Session, links: Collection[str], spans: Sequence[Span], zone: ZoneInfo
+) -> Iterable[Sequence[Any]]:
+    """Clicks by people by day or by hour. Those of single days are also asked by link: then once is enough."""
+    if len(spans) > _STRETCHES or any(one.start != one.end for one in spans):
+        return _of_links(session, links, LinkHour.hour, (LinkHour.human,), _hours(spans, zone))
+    return [(one.start, sum(line[2] for line in _in_hours(session, links, [one], zone))) for one in spans]
 
 
 def _kept_clicks(session: Session, scope: Scope, *, months: bool = True) -> Kept:
@@ -516,10 +524,20 @@ def _clicked_links(session: Session, scope: Scope, links: Collection[str]) -> li
 def _clicked_live(
     session: Session, links: Collection[str], spans: Sequence[Span], zone: ZoneInfo
 ) -> Iterator[Sequence[Any]]:
-    for line in _of_links(session, links, LinkHour.link_id, (LinkHour.gross, LinkHour.human), _hours(spans, zone)):
+    for line in _in_hours(session, links, spans, zone):
         yield (*line, 0)
     for link, uniques in _of_links(session, links, LinkDay.link_id, (LinkDay.uniques,), _among(LinkDay.day, spans)):
         yield (link, 0, 0, uniques)
+
+
+def _in_hours(session: Session, links: Collection[str], spans: Sequence[Span], zone: ZoneInfo) -> list[Line]:
+    """Gross and human clicks by link."""
+    numbers = (LinkHour.gross, LinkHour.human)
+    return once(
+        session,
+        ("clicks in hours", frozenset(links), *spans, zone),
+        lambda: _of_links(session, links, LinkHour.link_id, numbers, _hours(spans, zone)),
+    )
 
 
 def _span(scope: Scope) -> Span:
