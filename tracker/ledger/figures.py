@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -34,7 +34,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.ids import new_id
 from tracker.ledger.bulk import insert_rows
-from tracker.ledger.database import among, once
+from tracker.ledger.database import among, once, sees_one_moment
 from tracker.ledger.tables import Credit, DayChange, Figure, OrderRow, Placement, RolledDay, Touch
 
 ORDERS, CLICKS = "orders", "clicks"
@@ -179,8 +179,24 @@ def lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Sequ
     return once(session, ("lines", brand_id, name, of), lambda: _lines(session, brand_id, name, of))
 
 
+def read_ahead(session: Session, brand_id: str, names: Collection[str], of: Kept) -> None:
+    """Read at once what will be asked under several names, where the session sees one moment."""
+    if not sees_one_moment(session) or not (of.months or of.days):
+        return
+    found: dict[str, list[Sequence[Any]]] = {name: [] for name in names}
+    for name, text in _texts(session, brand_id, names, of):
+        found[name] += read(text)
+    for name, rows in found.items():
+        once(session, ("lines", brand_id, name, of), partial(list, rows))
+
+
 def _lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Sequence[Any]]:
-    given: dict[str, Any] = {"brand": brand_id, "name": name}
+    return [line for _, text in _texts(session, brand_id, [name], of) for line in read(text)]
+
+
+def _texts(session: Session, brand_id: str, names: Collection[str], of: Kept) -> Iterable[tuple[str, str]]:
+    several = len(names) > 1
+    given: dict[str, Any] = {"brand": brand_id, "name": list(names) if several else next(iter(names))}
     ways = []
     for whole, starts in ((True, of.months), (False, of.days)):
         if starts:
@@ -188,12 +204,11 @@ def _lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Seq
             ends = {f"first_{whole}": starts[0], f"last_{whole}": starts[-1]}
             given |= ends if without_gap else {f"starts_{whole}": starts}
             ways.append((whole, without_gap))
-    texts = session.execute(_query_of_lines(tuple(ways)), given).scalars()
-    return [line for text in texts for line in read(text)]
+    return [(name, text) for name, text in session.execute(_query_of_lines(tuple(ways), several), given)]
 
 
 @cache
-def _query_of_lines(ways: tuple[tuple[bool, bool], ...]) -> Select[str]:
+def _query_of_lines(ways: tuple[tuple[bool, bool], ...], several: bool) -> Select[str, str]:
     """The query for months, for days or for both: a page asks it twenty times. From one to another where none lacks."""
     table = Figure.__table__.c
     wanted = []
@@ -201,7 +216,8 @@ def _query_of_lines(ways: tuple[tuple[bool, bool], ...]) -> Select[str]:
         first, last, starts = _given(f"first_{whole}"), _given(f"last_{whole}"), _given(f"starts_{whole}")
         within = table.starts_on.between(first, last) if without_gap else table.starts_on.in_(starts)
         wanted.append(and_(table.whole_month.is_(whole), within))
-    return select(table.rows).where(table.brand_id == _given("brand"), table.name == _given("name"), or_(*wanted))
+    named = table.name.in_(_given("name")) if several else table.name == _given("name")
+    return select(table.name, table.rows).where(table.brand_id == _given("brand"), named, or_(*wanted))
 
 
 def _given(name: str) -> Any:

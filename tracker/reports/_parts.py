@@ -243,6 +243,14 @@ def _found(
     return {(line[0], line[1]): Credited(*map(int, line[2:])) for line in lines if wanted is None or line[0] in wanted}
 
 
+def read_ahead(session: Session, scope: Scope, names: Collection[str]) -> None:
+    """Read at once what a page asks of all orders of the scope under these names, as days are rolled up by them."""
+    if not is_filtered(scope) and scope.model == PAYING:
+        days = Span(scope.start, scope.end)
+        state = figures.kept(session, scope.brand_id, figures.ORDERS, days, _rolled.version())
+        figures.read_ahead(session, scope.brand_id, names, state)
+
+
 def as_day(key: object) -> date:
     """A subject that is a day: kept lines have it as text."""
     return key if isinstance(key, date) else date.fromisoformat(str(key))
