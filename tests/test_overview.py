@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from tests.conftest import NOW
 from tests.desk import Desk, opened_desk, settings_of
@@ -15,9 +16,10 @@ from tests.sample_books import Books, write_books
 from tracker.catalog import Desk as Counter
 from tracker.catalog import brands, campaigns, costs, goals, messages
 from tracker.domain.ids import new_id
+from tracker.ledger import figures
 from tracker.ledger.database import writing
 from tracker.ledger.tables import Dispute
-from tracker.reports import _cockpit
+from tracker.reports import _cockpit, _rolling
 from tracker.reports._shape import Scope
 
 MARCH = "from=2026-03-01&to=2026-03-31"
@@ -135,3 +137,21 @@ def test_every_figure_of_the_cockpit_has_its_column(desk: Desk) -> None:
         scope = Scope(BOOKS.brand, date(2026, 3, 1), date(2026, 3, 31))
         row = _cockpit.returned(session, scope, "before")
     assert {f"{key}_before" for key in _cockpit.COLUMNS} <= set(row)
+
+
+def test_the_days_of_the_overview_are_read_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    spend(desk)
+    with writing(desk.wiring.sessions, snapshot=True) as session:
+        while _rolling.roll_up(session, BOOKS.brand, NOW, 31):
+            pass
+    before, alone = overview(desk), list[str]()
+    read = figures._lines
+
+    def noted(session: Session, brand_id: str, name: str, of: figures.Kept) -> object:
+        alone.append(name)
+        return read(session, brand_id, name, of)
+
+    monkeypatch.setattr(figures, "_lines", noted)
+    assert overview(desk) == before
+    assert alone
+    assert set(alone) & set(_cockpit.AHEAD) <= {"commissions all"}  # asked of all the time of campaigns too

@@ -30,7 +30,7 @@ COLUMNS = {column.key: column for column in _COLUMNS if column.kind in _FIGURES}
 
 
 _PAID = ("brand", "channel", "day", "day-channel", "partner", "placement")
-_AHEAD = (
+AHEAD = (
     *(f"credits/{name}/all paid paying" for name in _PAID),
     *(f"credits/{name}/all pending paying" for name in ("channel", "partner")),
     *(f"touches/{name}/all" for name in ("channel", "partner")),
@@ -43,7 +43,7 @@ _AHEAD = (
 
 def read_ahead(session: Session, scope: Scope) -> None:
     """Read at once the days of the scope that the overview asks for: one by one they are a fifth of its questions."""
-    _parts.read_ahead(session, scope, _AHEAD)
+    _parts.read_ahead(session, scope, AHEAD)
 
 
 def returned(session: Session, scope: Scope, how: str | None) -> Row:
