@@ -142,7 +142,7 @@ def test_every_figure_of_the_cockpit_has_its_column(desk: Desk) -> None:
 def test_the_days_of_the_overview_are_read_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     spend(desk)
     with writing(desk.wiring.sessions, snapshot=True) as session:
-        while _rolling.roll_up(session, BOOKS.brand, NOW, 31):
+        while _rolling.roll_up(session, BOOKS.brand, NOW + timedelta(days=30), 31):
             pass
     before, alone = overview(desk), list[str]()
     read = figures._lines
