@@ -42,9 +42,7 @@ def test_a_translation_keeps_the_placeholders() -> None:
 
 def test_no_translation_outlives_its_sentence() -> None:
     current = {message if isinstance(message, str) else message[0] for message in catalogue.messages()}
-    assert [
-        message.id for message in french() if message.id and spellings(message.id)[0] not in current
-    ] == []
+    assert [message.id for message in french() if message.id and spellings(message.id)[0] not in current] == []
 
 
 def test_the_service_reads_the_catalogue_that_people_edit() -> None:

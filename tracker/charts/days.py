@@ -16,14 +16,15 @@ def spec(rows: Rows, words: Words) -> Spec | None:
     currency, names = str(kept[0]["currency"]), [words.word(channel) for channel in _CHANNELS]
     values = [
         {
-            "day": row["day"].isoformat(),
+            "day": day,
             "channel": name,
             "place": place,
             "value": major(row[channel] or 0, currency),
             "shown": words.money(row[channel] or 0, currency),
-            "whole": words.money(row["revenue"], currency),
+            "whole": whole,
         }
         for row in kept
+        for day, whole in [(row["day"].isoformat(), words.money(row["revenue"], currency))]
         for place, (channel, name) in enumerate(zip(_CHANNELS, names, strict=True))
     ]
     day = {"field": "day", "type": "temporal", "timeUnit": "utcyearmonthdate", "format": "%-d %B %Y",

@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, literal, select, tuple_
@@ -24,6 +24,8 @@ from tracker.reports._shape import PAYING, Row
 
 ALL_MODELS = "all"
 LARGEST_PAGE = 1000
+# Wide enough for the days of any zone: orders are read in the order asked, by their moments.
+_AROUND = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +175,9 @@ def _selected(brand_id: str, model: str | None, where: OrderFilter) -> Select[Or
     order = OrderRow
     conditions = [order.brand_id == brand_id, order.status.is_not(None), order.placed_at.is_not(None)]
     if where.start:
-        conditions.append(order.placed_day >= where.start)
+        conditions += [order.placed_day >= where.start, order.placed_at >= _midnight(where.start) - _AROUND]
     if where.end:
-        conditions.append(order.placed_day <= where.end)
+        conditions += [order.placed_day <= where.end, order.placed_at < _midnight(where.end) + _AROUND]
     if where.status:
         conditions.append(order.status == where.status)
     if where.shop_id:
@@ -191,6 +193,10 @@ def _selected(brand_id: str, model: str | None, where: OrderFilter) -> Select[Or
         credited = _credited(model, [])
         conditions.append(credited if where.attributed else ~credited)
     return select(order).where(*conditions).order_by(order.placed_at.desc(), order.id.desc())
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
 
 
 def _earning(where: OrderFilter) -> list[ColumnElement[bool]]:

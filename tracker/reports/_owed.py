@@ -153,11 +153,12 @@ def _joined(query: Select[*tuple[Any, ...]], scope: Scope, start: datetime, end:
 
 
 def _moved(brand_id: str, start: datetime, end: datetime) -> Any:
+    """What was recorded, and what took a step: each step is looked up, not all of the brand's for those with one."""
     one = aliased(Commission)
-    stepped = select(CommissionStep.commission_id).join(one, one.id == CommissionStep.commission_id)
+    is_ours = exists().where(one.id == CommissionStep.commission_id, one.brand_id == brand_id)
     return union(
         select(one.id).where(one.brand_id == brand_id, one.at >= start, one.at < end),
-        stepped.where(one.brand_id == brand_id, CommissionStep.at >= start, CommissionStep.at < end),
+        select(CommissionStep.commission_id).where(CommissionStep.at >= start, CommissionStep.at < end, is_ours),
     )
 
 

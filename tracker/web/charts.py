@@ -12,7 +12,8 @@ from tracker.reports._shape import Result, Row
 CHANNELS = ("influence", "affiliate", "unattributed")
 BAR_WIDTH = 1000
 DAY_WIDTH, DAY_HEIGHT = 1000, 200
-_GAP = Fraction(1, 4)  # of a day's width
+_GAP = 0.25  # of a day's width
+_MOST_POINTED_AT = 92  # days
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +36,30 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of a day's column."""
-
-    channel: str
-    y: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
 class Day:
     """A day's column."""
 
     day: date
     revenue: int
     x: float
-    width: float
-    parts: Sequence[Piece]
 
 
 @dataclass(frozen=True, slots=True)
 class DayChart:
-    """The days of the brand's own currency."""
+    """The days of the brand's own currency. `shapes` are the path of each channel over all days."""
 
     currency: str
     highest: int
     bars: Sequence[Day]
+    bar_width: float = 0
+    shapes: Sequence[tuple[str, str]] = ()
     width: int = DAY_WIDTH
     height: int = DAY_HEIGHT
+
+    @property
+    def pointed_at(self) -> Sequence[Day]:
+        """The columns that say their day where they are pointed at: of a year a pointer hits none."""
+        return self.bars if len(self.bars) <= _MOST_POINTED_AT else ()
 
 
 def of_channels(result: Result) -> list[Bar]:
@@ -92,24 +89,19 @@ def of_days(result: Result) -> DayChart:
     highest = max((_amount(row["revenue"]) for row in rows), default=0)
     if highest <= 0:
         return DayChart(first, 0, ())
-    step = Fraction(DAY_WIDTH, len(rows))
-    bars = []
+    step = DAY_WIDTH / len(rows)
+    width, bars = round(step * (1 - _GAP), 2), []
+    shapes: dict[str, list[str]] = {channel: [] for channel in CHANNELS}
     for index, row in enumerate(rows):
         assert isinstance(row["day"], date)
-        pieces = _pieces({channel: _amount(row[channel]) for channel in CHANNELS}, highest)
-        x, width = float(step * (index + _GAP / 2)), float(step * (1 - _GAP))
-        bars.append(Day(row["day"], _amount(row["revenue"]), x, width, pieces))
-    return DayChart(first, highest, bars)
-
-
-def _pieces(amounts: dict[str, int], highest: int) -> list[Piece]:
-    top, pieces = Fraction(DAY_HEIGHT), []
-    for channel, revenue in amounts.items():
-        height = Fraction(max(revenue, 0) * DAY_HEIGHT, highest)
-        top -= height
-        if height:
-            pieces.append(Piece(channel, round(float(top), 2), round(float(height), 2)))
-    return pieces
+        x, top = round(step * (index + _GAP / 2), 2), float(DAY_HEIGHT)
+        bars.append(Day(row["day"], _amount(row["revenue"]), x))
+        for channel, drawn in shapes.items():
+            height = max(_amount(row[channel]), 0) * DAY_HEIGHT / highest
+            top -= height
+            if height:
+                drawn.append(f"M{x} {top:.2f}h{width}v{height:.2f}h-{width}z")
+    return DayChart(first, highest, bars, width, [(channel, "".join(drawn)) for channel, drawn in shapes.items()])
 
 
 @dataclass(frozen=True, slots=True)
