@@ -24,7 +24,7 @@ from tracker.ledger import clicks, figures
 from tracker.ledger import orders as order_rows
 from tracker.ledger.database import open_database, sessions, writing
 from tracker.ledger.tables import Campaign, DayChange, Figure, Link, LinkDayClicks, OrderRow, Placement, RolledDay
-from tracker.reports import _bilan, _click_says, _parts, _rolled, _rolling, orders
+from tracker.reports import _bilan, _click_says, _clicks, _rolled, _rolling, orders
 from tracker.reports._shape import Part, Row, Scope, reports, zone_of
 
 TODAY = NOON.date()
@@ -202,24 +202,24 @@ def windows(dice: random.Random) -> list[figures.Span]:
     return [figures.Span(*days) for days in zip(starts, ends, strict=True)]
 
 
-def clicks_within(ledger: Ledger, world: World, days: figures.Span) -> dict[str, _parts.Clicks]:
+def clicks_within(ledger: Ledger, world: World, days: figures.Span) -> dict[str, _clicks.Clicks]:
     with ledger.session() as session:
-        return _parts.clicks(session, Scope(world.brand, days.start, days.end), Link.id)
+        return _clicks.clicks(session, Scope(world.brand, days.start, days.end), Link.id)
 
 
-def clicked(ledger: Ledger, world: World) -> dict[date, dict[str, _parts.Clicks]]:
+def clicked(ledger: Ledger, world: World) -> dict[date, dict[str, _clicks.Clicks]]:
     """Clicks by link of each day, asked live."""
     days = figures.Span(date(2026, 1, 1), TODAY).days()
     with ledger.session() as session, session.begin():
         session.execute(delete(RolledDay))
-        found = {day: _parts.clicks(session, Scope(world.brand, day, day), Link.id) for day in days}
+        found = {day: _clicks.clicks(session, Scope(world.brand, day, day), Link.id) for day in days}
         session.rollback()
     return found
 
 
-def together(by_day: dict[date, dict[str, _parts.Clicks]], days: figures.Span) -> dict[str, _parts.Clicks]:
+def together(by_day: dict[date, dict[str, _clicks.Clicks]], days: figures.Span) -> dict[str, _clicks.Clicks]:
     lines = [(link, one.gross, one.human, one.unique) for day in days.days() for link, one in by_day[day].items()]
-    return {link: _parts.Clicks(*numbers) for link, *numbers in figures.added_up(lines, 1)}
+    return {link: _clicks.Clicks(*numbers) for link, *numbers in figures.added_up(lines, 1)}
 
 
 def test_a_code_is_first_and_last_seen_on_days_that_are_kept_or_not(sqlite_ledger: Ledger) -> None:

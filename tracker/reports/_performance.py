@@ -9,20 +9,8 @@ from sqlalchemy.orm import Session
 from tracker.domain import metrics
 from tracker.domain.orders import Status
 from tracker.domain.rankings import Converted
-from tracker.reports._parts import (
-    UNIQUE_HELP,
-    By,
-    Clicks,
-    Credited,
-    Journeys,
-    Key,
-    brand_currency,
-    clicks,
-    credited,
-    grouped,
-    in_order,
-    journeys,
-)
+from tracker.reports._clicks import UNIQUE_HELP, Clicks, clicks
+from tracker.reports._parts import By, Credited, Journeys, Key, brand_currency, credited, grouped, in_order, journeys
 from tracker.reports._ranked import CVR, rate_cells
 from tracker.reports._shape import Column, Kind, Row, Scope
 

@@ -22,7 +22,8 @@ from tracker.ledger import snapshots
 from tracker.ledger.database import once
 from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Credit, Link, Partner, Placement
 from tracker.reports import _rolled
-from tracker.reports._parts import Clicks, Credited, brand_currency, clicks, credited, in_order, partners_of
+from tracker.reports._clicks import Clicks, clicks
+from tracker.reports._parts import Credited, brand_currency, credited, in_order, partners_of
 from tracker.reports._shape import Scope, span, zone_of
 
 OWN = PartnerKind.OWN.value

@@ -22,7 +22,8 @@ from tracker.domain.objectives import Metric
 from tracker.ledger import snapshots
 from tracker.ledger.tables import Campaign, Code, CodeOwner, Cost, Link, OrderRow, Placement
 from tracker.reports import _placements, _returns
-from tracker.reports._parts import Credited, as_day, brand_currency, clicks_by_day, credited
+from tracker.reports._clicks import clicks_by_day
+from tracker.reports._parts import Credited, as_day, brand_currency, credited
 from tracker.reports._placements import known_pairs
 from tracker.reports._shape import Scope, zone_of
 

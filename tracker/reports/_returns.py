@@ -20,17 +20,8 @@ from tracker.ledger.database import once
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import Brand, Campaign, Credit, Link, Partner
 from tracker.reports import _rolled
-from tracker.reports._parts import (
-    CREDITED_BY,
-    LINKED_BY,
-    By,
-    Credited,
-    Key,
-    brand_currency,
-    clicks,
-    credited,
-    partners_of,
-)
+from tracker.reports._clicks import LINKED_BY, clicks
+from tracker.reports._parts import CREDITED_BY, By, Credited, Key, brand_currency, credited, partners_of
 from tracker.reports._shape import Scope
 
 _CONSTANTS: list[By] = [literal_column(f"'{text}'") for text in ("-", "/", "")]

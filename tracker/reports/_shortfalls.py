@@ -18,7 +18,8 @@ from tracker.domain.shortfalls import Case, Dimension, Finding, Rate, Sample, Ve
 from tracker.domain.tiers import tier_of
 from tracker.ledger.tables import Campaign, Credit, Link
 from tracker.reports import _placements
-from tracker.reports._parts import clicks, credited, partners_of
+from tracker.reports._clicks import clicks
+from tracker.reports._parts import credited, partners_of
 from tracker.reports._placements import OWN, Placed
 from tracker.reports._shape import Scope
 

@@ -14,16 +14,8 @@ from tracker.domain.orders import Status
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import Credit, OrderRow, Touch
 from tracker.reports import _performance, _rolled
-from tracker.reports._parts import (
-    LINK_CHANNEL,
-    Credited,
-    Total,
-    credited_orders,
-    in_order,
-    is_filtered,
-    orders_of,
-    totals,
-)
+from tracker.reports._clicks import LINK_CHANNEL
+from tracker.reports._parts import Credited, Total, credited_orders, in_order, is_filtered, orders_of, totals
 from tracker.reports._performance import Performance, performance
 from tracker.reports._shape import Column, Kind, Row, Scope
 

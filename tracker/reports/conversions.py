@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
 from tracker.ledger.tables import Click, Code, CodeOwner, Conversion, Link, Partner, Placement
+from tracker.reports._clicks import Clicks, clicks
 from tracker.reports._crossing import number
-from tracker.reports._parts import Clicks, brand_currency, clicks, partners_of
+from tracker.reports._parts import brand_currency, partners_of
 from tracker.reports._returns import read
 from tracker.reports._shape import Column, Kind, Row, Scope, span, zone_of
 

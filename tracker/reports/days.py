@@ -13,7 +13,8 @@ from tracker.domain.catalog import Channel
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import Credit, OrderRow
 from tracker.reports import _rolled
-from tracker.reports._parts import CREDITED_BY, By, Total, as_day, brand_currency, clicks_by_day, credited, orders_of
+from tracker.reports._clicks import clicks_by_day
+from tracker.reports._parts import CREDITED_BY, By, Total, as_day, brand_currency, credited, orders_of
 from tracker.reports._performance import CURRENCY
 from tracker.reports._shape import Column, Kind, Row, Scope
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from tracker.domain import metrics
 from tracker.ledger.tables import Campaign, Credit, Decision, Link, Partner
-from tracker.reports._parts import Clicks, Credited, brand_currency, clicks, credited
+from tracker.reports._clicks import Clicks, clicks
+from tracker.reports._parts import Credited, brand_currency, credited
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 MOST_DAYS = 14

@@ -13,7 +13,8 @@ from tracker.domain.catalog import Channel
 from tracker.domain.engagement import known_sum
 from tracker.ledger.tables import Credit, Link, Partner
 from tracker.reports import _placements
-from tracker.reports._parts import Clicks, Credited, Key, clicks, credited, in_order, partners_of
+from tracker.reports._clicks import Clicks, clicks
+from tracker.reports._parts import Credited, Key, credited, in_order, partners_of
 from tracker.reports._performance import CURRENCY
 from tracker.reports._placements import Placed, known_pairs
 from tracker.reports._shape import Column, Kind, Row, Scope, zone_of

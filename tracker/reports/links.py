@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tracker.ledger.tables import Campaign, Credit, Link, Partner, Touch
 from tracker.reports import _performance
-from tracker.reports._parts import LINK_CHANNEL, links_of
+from tracker.reports._clicks import LINK_CHANNEL, links_of
 from tracker.reports._performance import by_revenue, performance
 from tracker.reports._shape import Column, Kind, Row, Scope
 

@@ -7,19 +7,8 @@ from sqlalchemy.orm import Session
 from tracker.domain import metrics
 from tracker.domain.orders import Status
 from tracker.ledger.tables import Credit, Link
-from tracker.reports._parts import (
-    UNIQUE_HELP,
-    Clicks,
-    Credited,
-    Key,
-    Total,
-    brand_currency,
-    clicks,
-    credited,
-    credited_orders,
-    in_order,
-    totals,
-)
+from tracker.reports._clicks import UNIQUE_HELP, Clicks, clicks
+from tracker.reports._parts import Credited, Key, Total, brand_currency, credited, credited_orders, in_order, totals
 from tracker.reports._shape import Column, Kind, Row, Scope
 
 RANK = 10

@@ -13,7 +13,8 @@ from tracker.domain.rankings import Converted
 from tracker.domain.tiers import TITLES, tier_of
 from tracker.ledger.tables import Credit, Link, Partner
 from tracker.reports import _ranked, _returns
-from tracker.reports._parts import Clicks, Credited, Key, clicks, credited
+from tracker.reports._clicks import Clicks, clicks
+from tracker.reports._parts import Credited, Key, credited
 from tracker.reports._performance import CURRENCY
 from tracker.reports._placements import OWN, TIER_HELP, Counted, counted, known_pairs, place_of_standing
 from tracker.reports._ranked import CVR, STANDING, rate_cells, standings
