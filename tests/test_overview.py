@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from tests.conftest import NOW
@@ -18,7 +19,7 @@ from tracker.catalog import brands, campaigns, costs, goals, messages
 from tracker.domain.ids import new_id
 from tracker.ledger import figures
 from tracker.ledger.database import writing
-from tracker.ledger.tables import Dispute
+from tracker.ledger.tables import Dispute, OrderRow
 from tracker.reports import _cockpit, _rolling
 from tracker.reports._shape import Scope
 
@@ -139,19 +140,33 @@ def test_every_figure_of_the_cockpit_has_its_column(desk: Desk) -> None:
     assert {f"{key}_before" for key in _cockpit.COLUMNS} <= set(row)
 
 
-def test_the_days_of_the_overview_are_read_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_overview_of_days_that_stand_is_remembered_until_one_is_rolled_up_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def roll_up() -> None:
+        with writing(desk.wiring.sessions, snapshot=True) as session:
+            while _rolling.roll_up(session, BOOKS.brand, NOW + timedelta(days=30), 31):
+                pass
+
     spend(desk)
-    with writing(desk.wiring.sessions, snapshot=True) as session:
-        while _rolling.roll_up(session, BOOKS.brand, NOW + timedelta(days=30), 31):
-            pass
-    before, alone = overview(desk), list[str]()
+    live = overview(desk)
+    roll_up()
+    assert overview(desk) == live
+    asked = list[str]()
     read = figures._lines
 
     def noted(session: Session, brand_id: str, name: str, of: figures.Kept) -> object:
-        alone.append(name)
+        asked.append(name)
         return read(session, brand_id, name, of)
 
     monkeypatch.setattr(figures, "_lines", noted)
-    assert overview(desk) == before
-    assert alone
-    assert set(alone) & set(_cockpit.AHEAD) <= {"commissions all"}  # asked of all the time of campaigns too
+    assert overview(desk) == live
+    assert set(asked) <= {figures.CLICK_DAYS}
+    with writing(desk.wiring.sessions) as session:
+        session.execute(update(OrderRow).where(OrderRow.placed_day == date(2026, 3, 2)).values(net=OrderRow.net + 100))
+        figures.changed(session, figures.ORDERS, [(BOOKS.brand, date(2026, 3, 2))])
+    changed = overview(desk)
+    assert changed != live
+    roll_up()
+    assert overview(desk) == changed
+    assert "totals all" in asked

@@ -8,10 +8,10 @@ says that the figures are too old. So there is no moment in which old figures ar
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    null,
     or_,
     select,
     union_all,
@@ -33,9 +34,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from tracker.domain.ids import new_id
+from tracker.ledger import remembered
 from tracker.ledger.bulk import insert_rows
 from tracker.ledger.database import among, once, sees_one_moment
+from tracker.ledger.remembered import Lines
 from tracker.ledger.tables import Credit, DayChange, Figure, OrderRow, Placement, RolledDay, Touch
+from tracker.ledger.types import Id
 
 ORDERS, CLICKS = "orders", "clicks"
 SAYS, CLICKS_TO_DATE, CLICK_DAYS = "click-says", "clicks-to-date", "click-days"
@@ -45,7 +49,8 @@ CLICKS_VERSION = "5"
 Line = tuple[Any, ...]
 """What a figure is of (its keys), then its numbers."""
 
-_Standing = tuple[frozenset[date], frozenset[date], frozenset[date]]
+_Rollings = Mapping[date, str | None]
+_Standing = tuple[_Rollings, _Rollings, frozenset[date]]
 
 _NO_SYNC = {"synchronize_session": False}
 read = msgspec.json.Decoder(list[list[Any]]).decode
@@ -66,11 +71,20 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What of some days can be read from kept figures: whole months, single days. The rest are `open` days."""
+    """What of some days can be read from kept figures: whole months, single days. The rest are `open` days.
+
+    `rollings` are the ids under which the months and then the days were rolled up.
+    """
 
     months: tuple[date, ...]
     days: tuple[date, ...]
     open: tuple[date, ...]
+    rollings: tuple[str | None, ...] = field(default=(), compare=False)
+
+    @property
+    def written(self) -> Hashable:
+        """What stands for all that is written of these months and days; None where that cannot be said."""
+        return None if not self.rollings or None in self.rollings else (self.months, self.days, self.rollings)
 
 
 # --- who changes a day ------------------------------------------------------------------------------------------------
@@ -124,24 +138,27 @@ def kept(session: Session, brand_id: str, kind: str, span: Span, version: str, *
     return once(
         session,
         ("kept", *asked, span, months),
-        lambda: _kept(span, whole if months else frozenset(), days - stale, stale),
+        lambda: _kept(span, whole if months else {}, days, stale),
     )
 
 
 def _standing(session: Session, brand_id: str, kind: str, span: Span, version: str) -> _Standing:
     """The first days of the months that were rolled up, the days that were, and those that changed since."""
     given = {"brand": brand_id, "kind": kind, "version": version, "first": span.start, "last": span.end}
-    whole, days, stale = set[date](), set[date](), set[date]()
-    for day, whole_month, is_change in session.execute(_query_of_standing(), given):
-        (stale if is_change else whole if whole_month else days).add(day)
-    return frozenset(whole), frozenset(days), frozenset(stale)
+    whole, days, stale = dict[date, str | None](), dict[date, str | None](), set[date]()
+    for day, whole_month, rolling, is_change in session.execute(_query_of_standing(), given):
+        if is_change:
+            stale.add(day)
+        else:
+            (whole if whole_month else days)[day] = rolling
+    return whole, days, frozenset(stale)
 
 
 @cache
-def _query_of_standing() -> CompoundSelect[date, bool, bool]:
+def _query_of_standing() -> CompoundSelect[date, bool, str | None, bool]:
     brand, kind, first, last = map(_given, ("brand", "kind", "first", "last"))
     table = RolledDay.__table__.c
-    rolled = select(table.starts_on, table.whole_month, literal(False).label("changed")).where(
+    rolled = select(table.starts_on, table.whole_month, table.rolling, literal(False).label("changed")).where(
         table.brand_id == brand,
         table.kind == kind,
         table.version == _given("version"),
@@ -149,17 +166,23 @@ def _query_of_standing() -> CompoundSelect[date, bool, bool]:
         table.starts_on <= last,
     )
     change = DayChange.__table__.c
-    changes = select(change.day, literal(False), literal(True)).where(
+    changes = select(change.day, literal(False), cast(null(), Id), literal(True)).where(
         change.brand_id == brand, change.kind == kind, change.day >= first, change.day <= last
     )
     return union_all(rolled, changes.distinct())
 
 
-def _kept(span: Span, months: frozenset[date], days: frozenset[date], stale: frozenset[date]) -> Kept:
+def _kept(span: Span, months: _Rollings, days: _Rollings, stale: frozenset[date]) -> Kept:
     spoilt = {first_of(day) for day in stale}
-    whole = {month for month in months - spoilt if span.start <= month and last_of(month) <= span.end}
-    single = [day for day in span.days() if first_of(day) not in whole]
-    return Kept(tuple(sorted(whole)), tuple(d for d in single if d in days), tuple(d for d in single if d not in days))
+    whole = sorted(
+        month for month in months if month not in spoilt and span.start <= month and last_of(month) <= span.end
+    )
+    among_months = frozenset(whole)
+    single = [day for day in span.days() if first_of(day) not in among_months]
+    standing = [day for day in single if day in days and day not in stale]
+    still_open = [day for day in single if day not in days or day in stale]
+    rollings = (*(months[month] for month in whole), *(days[day] for day in standing))
+    return Kept(tuple(whole), tuple(standing), tuple(still_open), rollings)
 
 
 def first_of(day: date) -> date:
@@ -179,24 +202,25 @@ def lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Sequ
     return once(session, ("lines", brand_id, name, of), lambda: _lines(session, brand_id, name, of))
 
 
-def read_ahead(session: Session, brand_id: str, names: Collection[str], of: Kept) -> None:
-    """Read at once what will be asked under several names, where the session sees one moment."""
-    if not sees_one_moment(session) or not (of.months or of.days):
-        return
-    found: dict[str, list[Sequence[Any]]] = {name: [] for name in names}
-    for name, text in _texts(session, brand_id, names, of):
-        found[name] += read(text)
-    for name, rows in found.items():
-        once(session, ("lines", brand_id, name, of), partial(list, rows))
+def sums(session: Session, brand_id: str, name: str, of: Kept, keys: int) -> Lines:
+    """The same added up by their `keys`. Not to be changed: it is remembered as long as the same days stand."""
+    return once(session, ("sums", brand_id, name, of, keys), lambda: _sums(session, brand_id, name, of, keys))
+
+
+def _sums(session: Session, brand_id: str, name: str, of: Kept, keys: int) -> Lines:
+    def reckon() -> Lines:
+        return added_up(_lines(session, brand_id, name, of), keys)
+
+    if not of.months and not of.days:
+        return []
+    # Between two questions of who writes, days may be rolled up: what is read then may be another's.
+    if of.written is None or not sees_one_moment(session):
+        return reckon()
+    return remembered.once((brand_id, name, keys, of.written), reckon)
 
 
 def _lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Sequence[Any]]:
-    return [line for _, text in _texts(session, brand_id, [name], of) for line in read(text)]
-
-
-def _texts(session: Session, brand_id: str, names: Collection[str], of: Kept) -> Iterable[tuple[str, str]]:
-    several = len(names) > 1
-    given: dict[str, Any] = {"brand": brand_id, "name": list(names) if several else next(iter(names))}
+    given: dict[str, Any] = {"brand": brand_id, "name": name}
     ways = []
     for whole, starts in ((True, of.months), (False, of.days)):
         if starts:
@@ -204,11 +228,12 @@ def _texts(session: Session, brand_id: str, names: Collection[str], of: Kept) ->
             ends = {f"first_{whole}": starts[0], f"last_{whole}": starts[-1]}
             given |= ends if without_gap else {f"starts_{whole}": starts}
             ways.append((whole, without_gap))
-    return [(name, text) for name, text in session.execute(_query_of_lines(tuple(ways), several), given)]
+    texts = session.execute(_query_of_lines(tuple(ways)), given).scalars()
+    return [line for text in texts for line in read(text)]
 
 
 @cache
-def _query_of_lines(ways: tuple[tuple[bool, bool], ...], several: bool) -> Select[str, str]:
+def _query_of_lines(ways: tuple[tuple[bool, bool], ...]) -> Select[str]:
     """The query for months, for days or for both: a page asks it twenty times. From one to another where none lacks."""
     table = Figure.__table__.c
     wanted = []
@@ -216,8 +241,7 @@ def _query_of_lines(ways: tuple[tuple[bool, bool], ...], several: bool) -> Selec
         first, last, starts = _given(f"first_{whole}"), _given(f"last_{whole}"), _given(f"starts_{whole}")
         within = table.starts_on.between(first, last) if without_gap else table.starts_on.in_(starts)
         wanted.append(and_(table.whole_month.is_(whole), within))
-    named = table.name.in_(_given("name")) if several else table.name == _given("name")
-    return select(table.name, table.rows).where(table.brand_id == _given("brand"), named, or_(*wanted))
+    return select(table.rows).where(table.brand_id == _given("brand"), table.name == _given("name"), or_(*wanted))
 
 
 def _given(name: str) -> Any:
@@ -323,10 +347,8 @@ def vouch(
 ) -> None:
     """Say that the figures of these days or months stand."""
     unvouch(session, brand_id, kind, starts, whole_month=whole_month)
-    rows = [
-        {"brand_id": brand_id, "kind": kind, "whole_month": whole_month, "starts_on": start, "version": version}
-        for start in sorted(starts)
-    ]
+    rolled = {"brand_id": brand_id, "kind": kind, "whole_month": whole_month, "version": version, "rolling": new_id()}
+    rows = [rolled | {"starts_on": start} for start in sorted(starts)]
     insert_rows(session, RolledDay, rows)
 
 

@@ -34,7 +34,7 @@ def each(session: Session, scope: Scope) -> list[Sequence[Any]]:
     """The same lines before they are added up, for whoever wants some of the links: a year has tens of thousands."""
     zone = zone_of(session, scope.brand_id)
     state = figures.kept(session, scope.brand_id, CLICKS, Span(scope.start, scope.end), CLICKS_VERSION)
-    found = list(figures.lines(session, scope.brand_id, SAYS, state))
+    found: list[Sequence[Any]] = list(figures.sums(session, scope.brand_id, SAYS, state, _KEYS))
     for days in _rolled.stretches(state.open):
         found += live(session, scope.brand_id, days, zone)
     return found

@@ -71,33 +71,17 @@ def _clicked(session: Session, scope: Scope, by: By, wanted: frozenset[str] | No
     subjects = _links(session, scope, by)
     if wanted is not None:
         subjects = {link: subject for link, subject in subjects.items() if subject in wanted}
-        counted: Sequence[Sequence[Any]] = _clicked_links(
-            session, Scope(scope.brand_id, scope.start, scope.end), subjects
-        )
+        counted: Sequence[Sequence[Any]] = _clicked_links(session, _whole(scope), subjects)
     else:
         wider = replace(scope, channel=None, model=PAYING)
         counted = once(session, ("clicked links", wider), lambda: _added_up_by_link(session, wider))
     lines = ((subjects[line[0]], line[1], line[2], line[3]) for line in counted if line[0] in subjects)
-    return {subject: Clicks(*map(int, numbers)) for subject, *numbers in _clicks_of_each(lines) if numbers[0]}
-
-
-def _clicks_of_each(lines: Iterable[Sequence[Any]]) -> list[Line]:
-    """Gross clicks, human clicks and uniques of each that lines begin with: there are several lines a link."""
-    sums: dict[Any, list[Any]] = {}
-    for of, gross, human, uniques in lines:
-        so_far = sums.get(of)
-        if so_far is None:
-            sums[of] = [gross, human, uniques]
-        else:
-            so_far[0] += gross
-            so_far[1] += human
-            so_far[2] += uniques
-    return [(of, *numbers) for of, numbers in sums.items()]
+    return {subject: Clicks(*map(int, numbers)) for subject, *numbers in _to_date.sums_of(lines) if numbers[0]}
 
 
 def _added_up_by_link(session: Session, scope: Scope) -> list[Line]:
     links = _links(session, scope, Link.id)
-    return _clicks_of_each(_clicked_links(session, Scope(scope.brand_id, scope.start, scope.end), links))
+    return _to_date.sums_of(_clicked_links(session, _whole(scope), links))
 
 
 def clicks_by_day(session: Session, scope: Scope) -> dict[date, int]:
@@ -154,13 +138,9 @@ def _query_of_links(scope: Scope, *columns: By) -> Select[*tuple[Any, ...]]:
 
 def _clicked_links(session: Session, scope: Scope, links: Collection[str]) -> list[Sequence[Any]]:
     """Gross clicks, human clicks and uniques by link, in parts: of months, of days rolled up, of the other days."""
-    kept = once(
-        session,
-        ("clicks to date", scope),
-        lambda: list(_to_date.clicks(session, scope.brand_id, _span(scope))),
-    )
-    found = [line for line in kept if line[0] in links]
-    spans = _rolled.stretches(_kept_clicks(session, scope).open)
+    kept = once(session, ("clicks to date", scope), lambda: _to_date.clicks(session, scope.brand_id, _span(scope)))
+    found: list[Sequence[Any]] = [line for line in kept if line[0] in links]
+    spans = _rolled.stretches([day for day in _kept_clicks(session, scope).open if day <= (scope.today or day)])
     # Few stretches are asked each by itself: an index finds hours between two moments, not between several.
     for some in [[one] for one in spans] if len(spans) <= _STRETCHES else [spans]:
         found += _clicked_live(session, links, some, zone_of(session, scope.brand_id))
@@ -184,6 +164,10 @@ def _in_hours(session: Session, links: Collection[str], spans: Sequence[Span], z
         ("clicks in hours", frozenset(links), *spans, zone),
         lambda: _of_links(session, links, LinkHour.link_id, numbers, _hours(spans, zone)),
     )
+
+
+def _whole(scope: Scope) -> Scope:
+    return Scope(scope.brand_id, scope.start, scope.end, today=scope.today)
 
 
 def _span(scope: Scope) -> Span:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.catalog import CampaignState, campaign_state
 from tracker.domain.disputes import DisputeState
 from tracker.ledger.tables import Campaign, Dispute, Message
-from tracker.reports import _campaigns, _compare, _owed, _parts, _placements, _shape, pacing, returns
+from tracker.reports import _campaigns, _compare, _owed, _placements, _shape, pacing, returns
 from tracker.reports._compare import BEFORE
 from tracker.reports._placements import HOLLOW, Placed
 from tracker.reports._shape import Column, Kind, Row, Scope, zone_of
@@ -27,23 +27,6 @@ _FIGURES = (Kind.MONEY, Kind.INTEGER, Kind.PERCENT, Kind.NUMBER)
 _COLUMNS = (*returns.COLUMNS, Column(BALANCE, "Returned less spent", Kind.MONEY))
 COLUMNS = {column.key: column for column in _COLUMNS if column.kind in _FIGURES}
 """The figures of `returned`, by key, with what each was where it is compared."""
-
-
-_PAID = ("brand", "channel", "day", "day-channel", "partner", "placement")
-AHEAD = (
-    *(f"credits/{name}/all paid paying" for name in _PAID),
-    *(f"credits/{name}/all pending paying" for name in ("channel", "partner")),
-    *(f"touches/{name}/all" for name in ("channel", "partner")),
-    *(
-        f"{name} all"
-        for name in ("arrived", "both-channels", "commissions", "totals", "totals-by-day", "totals-pending")
-    ),
-)
-
-
-def read_ahead(session: Session, scope: Scope) -> None:
-    """Read at once the days of the scope that the overview asks for: one by one they are a fifth of its questions."""
-    _parts.read_ahead(session, scope, AHEAD)
 
 
 def returned(session: Session, scope: Scope, how: str | None) -> Row:

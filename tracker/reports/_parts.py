@@ -26,9 +26,8 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.orders import Status
 from tracker.errors import NotFound
-from tracker.ledger import figures
 from tracker.ledger.database import once
-from tracker.ledger.figures import Line, Span
+from tracker.ledger.figures import Line
 from tracker.ledger.tables import (
     Brand,
     Credit,
@@ -202,14 +201,6 @@ def _found(
         live = _narrowed(scope, lambda part: _of_days(session, part, by, name, status))
         lines = _summed(session, wider, kept, live, frozenset([subject]) if subject else wanted)
     return {(line[0], line[1]): Credited(*map(int, line[2:])) for line in lines if wanted is None or line[0] in wanted}
-
-
-def read_ahead(session: Session, scope: Scope, names: Collection[str]) -> None:
-    """Read at once what a page asks of all orders of the scope under these names, as days are rolled up by them."""
-    if not is_filtered(scope) and scope.model == PAYING:
-        days = Span(scope.start, scope.end)
-        state = figures.kept(session, scope.brand_id, figures.ORDERS, days, _rolled.version())
-        figures.read_ahead(session, scope.brand_id, names, state)
 
 
 def as_day(key: object) -> date:

@@ -117,7 +117,9 @@ def _each_of(session: Session, scope: Scope, figure: Figure) -> Sequence[Sequenc
     grain = figure.grain_of(scope)
     name, only = (figure.under(*grain), grain[1]) if grain else (figure.named(scope), None)
     live = partial(_live, session, figure)
-    return live(scope) if name is None else _each(session, scope, name, live, only=only, always=figure.always)
+    if name is None:
+        return live(scope)
+    return _each(session, scope, name, figure.keys, live, only=only, always=figure.always)
 
 
 def _live(session: Session, figure: Figure, scope: Scope) -> list[Sequence[object]]:
@@ -141,7 +143,7 @@ def summed(
     With `only`, kept lines begin with one cell more, and those in which it is another are left out. Days before
     the first order and after the last one are asked `always` alone. With `wanted`, lines that begin so alone.
     """
-    found = _each(session, scope, name, live, only=only, always=always)
+    found = _each(session, scope, name, keys, live, only=only, always=always)
     return figures.added_up(found if wanted is None else (line for line in found if line[0] in wanted), keys)
 
 
@@ -149,6 +151,7 @@ def _each(
     session: Session,
     scope: Scope,
     name: str,
+    keys: int,
     live: Callable[[Scope], Iterable[Sequence[object]]],
     *,
     only: str | None,
@@ -158,7 +161,7 @@ def _each(
     found: list[Sequence[object]] = []
     for _ in range(_TRIES):
         state = figures.kept(session, scope.brand_id, figures.ORDERS, span, version())
-        kept = figures.lines(session, scope.brand_id, name, state)
+        kept = figures.sums(session, scope.brand_id, name, state, keys if only is None else keys + 1)
         found = list(kept) if only is None else [line[1:] for line in kept if line[0] == only]
         for part in _stretches(session, scope, state, always=always):
             found += live(part)

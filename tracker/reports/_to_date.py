@@ -7,31 +7,58 @@ rolls up one of them writes those that follow again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from tracker.ledger import figures
+from tracker.ledger import figures, remembered
+from tracker.ledger.database import sees_one_moment
 from tracker.ledger.figures import CLICKS, CLICKS_TO_DATE, CLICKS_VERSION, Kept, Line, Span, first_of, last_of
+from tracker.ledger.remembered import Lines
 from tracker.ledger.tables import Figure, Link, LinkDayClicks
 
 _BEFORE = timedelta(days=1)
 
 
-def clicks(session: Session, brand_id: str, days: Span) -> Iterator[Sequence[Any]]:
-    """Gross clicks, human clicks and uniques by link of those of the days that are kept: to be added up."""
+def clicks(session: Session, brand_id: str, days: Span) -> Lines:
+    """Gross clicks, human clicks and uniques by link of those of the days that are kept. Not to be changed."""
     state = figures.kept(session, brand_id, CLICKS, days, CLICKS_VERSION)
-    ends, before, single = _read(state, _standing(session, brand_id, Span(first_of(days.start), days.end)))
+    standing = _standing(session, brand_id, Span(first_of(days.start), days.end))
+
+    def reckon() -> Lines:
+        return sums_of(_lines(session, brand_id, state, standing.days))
+
+    if state.written is None or standing.written is None or not sees_one_moment(session):
+        return reckon()
+    return remembered.once((brand_id, CLICKS_TO_DATE, state.written, standing.written), reckon)
+
+
+def sums_of(lines: Iterable[Sequence[Any]]) -> list[Line]:
+    """Gross clicks, human clicks and uniques of each that lines begin with: there are several lines a link."""
+    sums: dict[Any, list[Any]] = {}
+    for of, gross, human, uniques in lines:
+        so_far = sums.get(of)
+        if so_far is None:
+            sums[of] = [gross, human, uniques]
+        else:
+            so_far[0] += gross
+            so_far[1] += human
+            so_far[2] += uniques
+    return [(of, *numbers) for of, numbers in sums.items()]
+
+
+def _lines(session: Session, brand_id: str, state: Kept, standing: Sequence[date]) -> Iterator[Sequence[Any]]:
+    ends, before, single = _read(state, standing)
     for name, day, text in session.execute(_kept(brand_id, state.months, single, [*ends, *before])):
         lines = figures.read(text)
         yield from lines if name == CLICKS or day not in before else _taken_away(lines)
 
 
-def _standing(session: Session, brand_id: str, days: Span) -> tuple[date, ...]:
-    return figures.kept(session, brand_id, CLICKS, days, CLICKS_VERSION, months=False).days
+def _standing(session: Session, brand_id: str, days: Span) -> Kept:
+    return figures.kept(session, brand_id, CLICKS, days, CLICKS_VERSION, months=False)
 
 
 def _read(state: Kept, standing: Sequence[date]) -> tuple[list[date], set[date], list[date]]:
@@ -71,7 +98,7 @@ def _taken_away(lines: Sequence[Sequence[Any]]) -> Iterator[Line]:
 def keep(session: Session, brand_id: str, first: date) -> None:
     """Keep clicks to date of the days from `first` to the end of its month, as far as those before them stand."""
     month = Span(first_of(first), last_of(first))
-    days = without_gap(_standing(session, brand_id, month))
+    days = without_gap(_standing(session, brand_id, month).days)
     sums = _running(_by_day(session, brand_id, month), days)
     found = {day: {CLICKS_TO_DATE: lines} for day, lines in sums if day >= first}
     starts = {day: found.get(day, {}) for day in Span(first, month.end).days()}

@@ -223,7 +223,6 @@ def _href_of(row: Row, key: str) -> str | None:
 
 def _overview(session: Session, view: View) -> dict[str, object]:
     """What the overview shows: the cockpit's figures, four reports and the latest orders."""
-    _cockpit.read_ahead(session, view.scope)
     days, partners = view.run(session, "days"), view.run(session, "partners")
     orders, _ = orders_page(session, view.brand.id, limit=8, model=view.scope.model, where=_in_scope(view.scope))
     person = cast("Person | None", g.get("person"))

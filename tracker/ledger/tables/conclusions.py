@@ -228,6 +228,7 @@ class RolledDay(Base):
     """A day (or a month) whose figures stand as queries of `version` gave them. One without a row came to nothing.
 
     `kind` says of what: orders or clicks. What changed since is a DayChange: then the day is not to be believed.
+    `rolling` is another each time its figures are written; null where they were written before it was noted.
     """
 
     __tablename__ = "rolled_days"
@@ -237,6 +238,7 @@ class RolledDay(Base):
     whole_month: Mapped[bool] = mapped_column(primary_key=True)
     starts_on: Mapped[date] = mapped_column(Date, primary_key=True)
     version: Mapped[str] = mapped_column(String(32))
+    rolling: Mapped[str | None] = mapped_column(Id)
 
 
 class DayChange(Base):
