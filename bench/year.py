@@ -260,11 +260,11 @@ def _roll_ups(connection: Connection) -> None:
     day = "(hour AT TIME ZONE 'Europe/Paris')::date" if postgresql else "substr(hour, 1, 10)"
     connection.exec_driver_sql(
         f"INSERT INTO link_hours (link_id, hour, gross, human) SELECT link_id, {hour}, count(*),"
-        " sum(CASE WHEN verdict = 'human' THEN 1 ELSE 0 END) FROM clicks GROUP BY 1, 2"
+        " sum(CASE WHEN verdict = 'human' THEN 1 ELSE 0 END) FROM clicks GROUP BY 1, 2 ORDER BY 2"
     )
     connection.exec_driver_sql(
         f"INSERT INTO link_days (link_id, day, uniques) SELECT link_id, {day}, sum(human) * 4 / 5"
-        " FROM link_hours GROUP BY 1, 2"
+        " FROM link_hours GROUP BY 1, 2 ORDER BY 2"
     )
 
 

@@ -20,7 +20,7 @@ from tracker.domain.ids import new_id
 from tracker.ledger import figures
 from tracker.ledger.database import writing
 from tracker.ledger.tables import Dispute, OrderRow
-from tracker.reports import _cockpit, _rolling
+from tracker.reports import _cockpit, _rolling, partners
 from tracker.reports._shape import Scope
 
 MARCH = "from=2026-03-01&to=2026-03-31"
@@ -170,3 +170,15 @@ def test_the_overview_of_days_that_stand_is_remembered_until_one_is_rolled_up_ag
     roll_up()
     assert overview(desk) == changed
     assert "totals all" in asked
+
+
+def test_the_partners_of_the_overview_are_the_first_of_their_report(desk: Desk) -> None:
+    with desk.wiring.sessions() as session:
+        for scope in (
+            Scope(BOOKS.brand, date(2026, 3, 1), date(2026, 3, 31)),
+            Scope(BOOKS.brand, date(2026, 3, 1), date(2026, 3, 31), channel="influence"),
+        ):
+            every = [row | {"conversion": None} for row in partners.rows(session, scope)]
+            assert len(every) > 1
+            for most in range(len(every) + 2):
+                assert partners.leading(session, scope, most) == (every[:most], len(every) > most)

@@ -133,7 +133,7 @@ def forget(session: Session, brand_id: str) -> None:
 
 def kept(session: Session, brand_id: str, kind: str, span: Span, version: str, *, months: bool = True) -> Kept:
     """Which of the days and, if asked, whole months within `span` stand as `version` rolled them up. One query."""
-    asked = (brand_id, kind, Span(first_of(span.start), span.end), version)
+    asked = (brand_id, kind, first_of(span.start), version)  # to whatever end: pages ask for several
     whole, days, stale = once(session, ("standing", *asked), lambda: _standing(session, *asked))
     return once(
         session,
@@ -142,9 +142,9 @@ def kept(session: Session, brand_id: str, kind: str, span: Span, version: str, *
     )
 
 
-def _standing(session: Session, brand_id: str, kind: str, span: Span, version: str) -> _Standing:
+def _standing(session: Session, brand_id: str, kind: str, first: date, version: str) -> _Standing:
     """The first days of the months that were rolled up, the days that were, and those that changed since."""
-    given = {"brand": brand_id, "kind": kind, "version": version, "first": span.start, "last": span.end}
+    given = {"brand": brand_id, "kind": kind, "version": version, "first": first}
     whole, days, stale = dict[date, str | None](), dict[date, str | None](), set[date]()
     for day, whole_month, rolling, is_change in session.execute(_query_of_standing(), given):
         if is_change:
@@ -156,18 +156,17 @@ def _standing(session: Session, brand_id: str, kind: str, span: Span, version: s
 
 @cache
 def _query_of_standing() -> CompoundSelect[date, bool, str | None, bool]:
-    brand, kind, first, last = map(_given, ("brand", "kind", "first", "last"))
+    brand, kind, first = map(_given, ("brand", "kind", "first"))
     table = RolledDay.__table__.c
     rolled = select(table.starts_on, table.whole_month, table.rolling, literal(False).label("changed")).where(
         table.brand_id == brand,
         table.kind == kind,
         table.version == _given("version"),
         table.starts_on >= first,
-        table.starts_on <= last,
     )
     change = DayChange.__table__.c
     changes = select(change.day, literal(False), cast(null(), Id), literal(True)).where(
-        change.brand_id == brand, change.kind == kind, change.day >= first, change.day <= last
+        change.brand_id == brand, change.kind == kind, change.day >= first
     )
     return union_all(rolled, changes.distinct())
 

@@ -16,13 +16,14 @@ from tracker.domain.catalog import CampaignState, campaign_state
 from tracker.domain.disputes import DisputeState
 from tracker.ledger.tables import Campaign, Dispute, Message
 from tracker.reports import _campaigns, _compare, _owed, _placements, _shape, pacing, returns
+from tracker.reports import partners as partners_report
 from tracker.reports._compare import BEFORE
 from tracker.reports._placements import HOLLOW, Placed
-from tracker.reports._shape import Column, Kind, Row, Scope, zone_of
+from tracker.reports._shape import Column, Kind, Result, Row, Scope, zone_of
 
 BALANCE = "balance"
 WHOLE = Fraction(98, 100)  # completeness from which nobody needs to look
-_MOST_PLACEMENTS = 5
+_MOST_PLACEMENTS, _MOST_PARTNERS = 5, 8
 _FIGURES = (Kind.MONEY, Kind.INTEGER, Kind.PERCENT, Kind.NUMBER)
 _COLUMNS = (*returns.COLUMNS, Column(BALANCE, "Returned less spent", Kind.MONEY))
 COLUMNS = {column.key: column for column in _COLUMNS if column.kind in _FIGURES}
@@ -136,6 +137,15 @@ def _shown(placed: Placed, currency: str, *, hollow: bool) -> Shown:
 
 def _by_sales(one: Shown) -> tuple[int, str]:
     return -(one.revenue or 0), one.placed.placement.id
+
+
+# --- partners --------------------------------------------------------------------------------------------------------
+
+
+def partners(session: Session, scope: Scope) -> tuple[Result, bool]:
+    """The first rows of the report on partners, and whether it has more."""
+    found, more = partners_report.leading(session, scope, _MOST_PARTNERS)
+    return _shape.result_of("partners", scope, found), more
 
 
 # --- what waits for somebody -----------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ Reading the rows of a day once and counting them in several ways costs less than
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
@@ -139,6 +139,7 @@ def add(sums: dict[Key, list[int]], key: Key, numbers: Numbers) -> None:
 def credits(session: Session, brand_id: str, days: Span, model: str | None = None) -> Iterator[Counted]:
     """What was credited on the days, under every model or one of them."""
     query = _credits(brand_id, days) if model is None else _credits(brand_id, days).where(of_model(model))
+    networks = _networks(session, brand_id)
     for _, group in groupby(session.execute(query), key=itemgetter(0)):
         rows = list(group)
         first = rows[0]
@@ -149,16 +150,16 @@ def credits(session: Session, brand_id: str, days: Span, model: str | None = Non
             first.paying,
             first.additive,
             first.currency,
-            tuple(_credit_cells(row) for row in rows),
+            tuple(_credit_cells(row, brand_id, networks) for row in rows),
             tuple(_figures_of(row) for row in rows),
         )
 
 
-def _credit_cells(row: Any) -> Cells:
-    brand, campaign, partner = row.brand_id, row.campaign_id, row.partner_id
+def _credit_cells(row: Any, brand: str, networks: Mapping[str, str]) -> Cells:
+    campaign, partner, placement = row.campaign_id, row.partner_id, row.placement_id
     return (
         brand, campaign, row.channel, row.code, row.placed_day, f"{row.placed_day}/{row.channel}", row.link_id,
-        row.network, campaign or brand, f"{campaign or ''}/{partner}", partner, row.placement_id,
+        networks.get(placement), campaign or brand, f"{campaign or ''}/{partner}", partner, placement,
     )  # fmt: skip
 
 
@@ -173,13 +174,12 @@ def _credits(brand_id: str, days: Span) -> Select[*tuple[Any, ...]]:
     return (
         select(
             *(Credit.set_id, *order, CreditSet.model, CreditSet.paying, CreditSet.additive),
-            *(Credit.amount, Credit.brand_id, Credit.partner_id, Credit.channel, Credit.link_id, Credit.code),
-            *(Credit.campaign_id, Credit.placement_id, Placement.network),
+            *(Credit.amount, Credit.partner_id, Credit.channel, Credit.link_id, Credit.code, Credit.campaign_id),
+            Credit.placement_id,
         )
         .select_from(OrderRow)
         .join(CreditSet, CreditSet.order_id == OrderRow.id)
         .join(Credit, and_(Credit.set_id == CreditSet.id, Credit.order_id == OrderRow.id))
-        .join(Placement, and_(Placement.id == Credit.placement_id, Placement.brand_id == brand_id), isouter=True)
         .where(*_placed(brand_id, days, (Status.PAID, Status.PENDING)), CreditSet.sealed.is_(True))
         .order_by(Credit.set_id)
     )
@@ -190,15 +190,16 @@ def _credits(brand_id: str, days: Span) -> Select[*tuple[Any, ...]]:
 
 def touches(session: Session, brand_id: str, days: Span) -> Iterator[Counted]:
     """The journeys of the orders of the days."""
+    networks = _networks(session, brand_id)
     for _, group in groupby(session.execute(_touches(brand_id, days)), key=itemgetter(0)):
         rows = list(group)
-        cells = tuple(_touch_cells(row) for row in rows)
+        cells = tuple(_touch_cells(row, networks) for row in rows)
         numbers = tuple((1, int(row.closer), int(row.opener)) for row in rows)
         yield Counted(rows[0].placed_day, Status.PAID, "", False, False, rows[0].currency, cells, numbers)
 
 
-def _touch_cells(row: Any) -> Cells:
-    network, partner = row.network, row.partner_id
+def _touch_cells(row: Any, networks: Mapping[str, str]) -> Cells:
+    network, partner = networks.get(row.placement_id), row.partner_id
     return (None, row.campaign_id, row.channel, None, None, None, row.link_id, network, None, None, partner, None)
 
 
@@ -206,10 +207,9 @@ def _touches(brand_id: str, days: Span) -> Select[*tuple[Any, ...]]:
     return (
         select(
             *(Touch.order_id, OrderRow.placed_day, OrderRow.currency, Touch.opener, Touch.closer, Touch.partner_id),
-            *(Touch.channel, Touch.link_id, Touch.campaign_id, Placement.network),
+            *(Touch.channel, Touch.link_id, Touch.campaign_id, Touch.placement_id),
         )
         .join(Touch, Touch.order_id == OrderRow.id)
-        .join(Placement, and_(Placement.id == Touch.placement_id, Placement.brand_id == brand_id), isouter=True)
         .where(*_placed(brand_id, days, (Status.PAID,)))
         .order_by(Touch.order_id)
     )
@@ -223,3 +223,9 @@ def _placed(brand_id: str, days: Span, statuses: Sequence[Status]) -> tuple[Any,
         OrderRow.status.in_(statuses),
         OrderRow.test.is_(False),
     )
+
+
+def _networks(session: Session, brand_id: str) -> Mapping[str, str]:
+    """The network of each placement: joined to a day's orders, planners look through all placements for each."""
+    query = select(Placement.id, Placement.network).where(Placement.brand_id == brand_id)
+    return once(session, ("networks of placements", brand_id), lambda: dict(session.execute(query).tuples().all()))

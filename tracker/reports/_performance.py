@@ -61,8 +61,17 @@ class Performance:
         Clicks and their rate have no currency: they stand on the first row, and are None on the others, so that a
         column may be added up.
         """
-        currencies = in_order(self.currencies.get(subject, ()), self.first)
-        return [self.row(subject, currency, first=index == 0) for index, currency in enumerate(currencies)]
+        return [
+            self.row(subject, currency, first=index == 0) for index, currency in enumerate(self.currencies_of(subject))
+        ]
+
+    def currencies_of(self, subject: str) -> list[str]:
+        """Those of its rows."""
+        return in_order(self.currencies.get(subject, ()), self.first)
+
+    def revenue(self, subject: str, currency: str) -> int:
+        """What is credited to it, by which rows are sorted."""
+        return self.credited.get((subject, currency), _UNCREDITED).revenue
 
     def row(self, subject: str, currency: str, *, first: bool) -> Row:
         """The figures of `subject` in `currency`; those that have none only on the `first` row."""

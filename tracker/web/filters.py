@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from babel import dates, numbers
+from babel import Locale, dates, numbers
 from flask import Flask, g, request, session
 from flask_babel import Babel, get_locale, gettext
 
@@ -56,6 +56,11 @@ def reader() -> Reader:
     return _reader.reader_of(get_locale().language)
 
 
+def locale() -> Locale:
+    """The reader's, the same one whoever asks: what figures look like is looked up by it."""
+    return reader().locale
+
+
 def zone() -> ZoneInfo:
     """The time zone of the brand that the page is about."""
     return cast("ZoneInfo", g.get("zone", ZoneInfo("UTC")))
@@ -63,22 +68,22 @@ def zone() -> ZoneInfo:
 
 def money(amount: int | None, currency: str) -> str:
     """Minor units as an amount: 1050 EUR is €10.50 in English, 10,50 € in French."""
-    return _figures.money(amount, currency, get_locale())
+    return _figures.money(amount, currency, locale())
 
 
 def decimal_money(amount: str, currency: str) -> str:
     """A plain decimal as an amount. No digit is dropped: what is exact is shown exactly."""
-    return _figures.decimal_money(amount, currency, get_locale())
+    return _figures.decimal_money(amount, currency, locale())
 
 
 def percent(value: Fraction | float | None) -> str:
     """A share of 1 in percent, one decimal."""
-    return _figures.percent(value, get_locale())
+    return _figures.percent(value, locale())
 
 
 def decimal_percent(rate: str) -> str:
     """A plain decimal of percent, such as a rate that was agreed, with every digit."""
-    return numbers.format_percent(Decimal(rate).scaleb(-2), locale=get_locale(), decimal_quantization=False)
+    return numbers.format_percent(Decimal(rate).scaleb(-2), locale=locale(), decimal_quantization=False)
 
 
 def weight(share: str) -> str:
@@ -88,22 +93,22 @@ def weight(share: str) -> str:
 
 def integer(value: int | None) -> str:
     """A count."""
-    return _figures.integer(value, get_locale())
+    return _figures.integer(value, locale())
 
 
 def number(value: Fraction | float | None) -> str:
     """An estimate, to one decimal."""
-    return _figures.number(value, get_locale())
+    return _figures.number(value, locale())
 
 
 def day(value: date | str | None) -> str:
     """A day."""
-    return _figures.day(value, get_locale())
+    return _figures.day(value, locale())
 
 
 def moment(value: datetime | str | None) -> str:
     """A time in the brand's zone, to the minute."""
-    return _figures.moment(value, get_locale(), zone())
+    return _figures.moment(value, locale(), zone())
 
 
 def clock(value: datetime | str | None) -> str:
@@ -111,7 +116,7 @@ def clock(value: datetime | str | None) -> str:
     if value is None:
         return NOTHING
     when = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return dates.format_datetime(when, "medium", tzinfo=zone(), locale=get_locale())
+    return dates.format_datetime(when, "medium", tzinfo=zone(), locale=locale())
 
 
 def word(value: str | None) -> str:
@@ -136,9 +141,9 @@ def growth(row: Row, column: Column, before: Column) -> str:
     """By how much a figure changed, in percent of what it was; of a share, in points."""
     now, was = Fraction(cast("Any", row[column.key])), Fraction(cast("Any", row[before.key]))
     if column.kind is Kind.PERCENT:
-        tenths = numbers.format_decimal(round(float(now - was) * 100, 1), "+#,##0.0;-#,##0.0", locale=get_locale())
+        tenths = numbers.format_decimal(round(float(now - was) * 100, 1), "+#,##0.0;-#,##0.0", locale=locale())
         return str(gettext("%(points)s points", points=tenths))
-    return _figures.change((now - was) / abs(was), get_locale()) if was else ""
+    return _figures.change((now - was) / abs(was), locale()) if was else ""
 
 
 def earlier(column: Column) -> Column:
@@ -156,19 +161,19 @@ def age(since: datetime | None, now: datetime | None = None) -> str:
     if since is None:
         return NOTHING
     passed = (now or datetime.now(UTC)) - since
-    return dates.format_timedelta(passed, locale=get_locale())
+    return dates.format_timedelta(passed, locale=locale())
 
 
 def size(count: int | None) -> str:
     """Bytes, in the decimal unit that reads best."""
     if count is None:
         return NOTHING
-    byte = "o" if get_locale().language == "fr" else "B"
+    byte = "o" if locale().language == "fr" else "B"
     value, units = Decimal(count), [prefix + byte for prefix in ("", "k", "M", "G", "T")]
     while value >= 1000 and len(units) > 1:
         value /= 1000
         units.pop(0)
-    return f"{numbers.format_decimal(value, '#,##0.#', locale=get_locale())} {units[0]}"
+    return f"{numbers.format_decimal(value, '#,##0.#', locale=locale())} {units[0]}"
 
 
 def cell(row: Row, column: Column) -> str:

@@ -223,7 +223,7 @@ def _href_of(row: Row, key: str) -> str | None:
 
 def _overview(session: Session, view: View) -> dict[str, object]:
     """What the overview shows: the cockpit's figures, four reports and the latest orders."""
-    days, partners = view.run(session, "days"), view.run(session, "partners")
+    days, (partners, more) = view.run(session, "days"), _cockpit.partners(session, view.scope)
     orders, _ = orders_page(session, view.brand.id, limit=8, model=view.scope.model, where=_in_scope(view.scope))
     person = cast("Person | None", g.get("person"))
     return {
@@ -237,6 +237,7 @@ def _overview(session: Session, view: View) -> dict[str, object]:
         "objectives": OBJECTIVES,
         "channels_report": view.run(session, "channels"),
         "partners": partners,
+        "more_partners": more,
         "partner_columns": [column for column in partners.columns if column.key in _BRIEF],
         "days_report": days,
         "orders": orders,
@@ -320,8 +321,5 @@ def _steps(session: Session, brand: Brand) -> list[tuple[str, str]]:
         (Link, _SHARE, f"tracker link add --brand {name} --partner … --url https://…"),
         (Click, _TRY, ""),
     )
-    return [
-        (sentence, command)
-        for table, sentence, command in steps
-        if not session.execute(select(exists().where(table.brand_id == brand.id))).scalar()
-    ]
+    done = session.execute(select(*(exists().where(table.brand_id == brand.id) for table, _, _ in steps))).one()
+    return [(sentence, command) for (_, sentence, command), is_done in zip(steps, done, strict=True) if not is_done]
