@@ -228,4 +228,4 @@ def _placed(brand_id: str, days: Span, statuses: Sequence[Status]) -> tuple[Any,
 def _networks(session: Session, brand_id: str) -> Mapping[str, str]:
     """The network of each placement: joined to a day's orders, planners look through all placements for each."""
     query = select(Placement.id, Placement.network).where(Placement.brand_id == brand_id)
-    return once(session, ("networks of placements", brand_id), lambda: dict(session.execute(query).tuples().all()))
+    return once(session, ("networks of placements", brand_id), lambda: dict(session.execute(query).all()))
