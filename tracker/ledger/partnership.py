@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, distinct, func, or_, select, union
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.commissions import State
-from tracker.domain.orders import Status
 from tracker.ledger.database import among
 from tracker.ledger.tables import (
     Click,
@@ -80,21 +79,6 @@ def clicks_of_links(session: Session, link_ids: Collection[str], since: datetime
         .group_by(LinkHour.link_id)
     )
     return {link_id: int(count) for link_id, count in session.execute(query)} if link_ids else {}
-
-
-def sold_since(session: Session, brand_id: str, partner_id: str, first: date) -> Sequence[Row[str, int, int]]:
-    """By currency, the largest sum first: the paid orders that the partner has credit of, and the credit."""
-    credited = func.sum(Credit.amount).label("credited")
-    query = (
-        select(CreditSet.currency, func.count(distinct(Credit.order_id)).label("orders"), credited)
-        .join(CreditSet, CreditSet.id == Credit.set_id)
-        .join(OrderRow, OrderRow.id == Credit.order_id)
-        .where(Credit.brand_id == brand_id, Credit.partner_id == partner_id, CreditSet.paying, CreditSet.sealed)
-        .where(OrderRow.status == Status.PAID, OrderRow.test.is_(False), OrderRow.placed_day >= first)
-        .group_by(CreditSet.currency)
-        .order_by(credited.desc())
-    )
-    return session.execute(query).all()
 
 
 def money(session: Session, brand_id: str, partner_id: str) -> list[Money]:
@@ -221,8 +205,8 @@ def _credited(session: Session, partner_id: str, order_ids: Sequence[str]) -> Se
     return (
         select(Credit.order_id, func.sum(Credit.amount).label("credit"))
         .join(CreditSet, CreditSet.id == Credit.set_id)
-        .where(among(session, Credit.order_id, order_ids), Credit.partner_id == partner_id)
-        .where(CreditSet.paying, CreditSet.sealed)
+        .where(among(session, CreditSet.order_id, order_ids), CreditSet.paying, CreditSet.sealed)
+        .where(Credit.partner_id == partner_id)
         .group_by(Credit.order_id)
     )
 

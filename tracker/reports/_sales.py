@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -15,7 +15,9 @@ from tracker.domain.receipts import explained, for_partner
 from tracker.domain.sales import Reckoned, SaleState
 from tracker.ledger import partnership
 from tracker.ledger.database import among
-from tracker.ledger.tables import Receipt
+from tracker.ledger.tables import Credit, Receipt
+from tracker.reports._parts import credited
+from tracker.reports._shape import Scope
 
 NOT_PAID_YET = "The shop has not been paid for this order yet."
 A_TEST = "The order is a test."
@@ -36,6 +38,24 @@ class Sale:
     due: int
     state: SaleState
     why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """How many paid orders a partner has credit of in one currency, and the credit in minor units."""
+
+    currency: str
+    orders: int
+    credited: int
+
+
+def sold(session: Session, brand_id: str, partner_id: str, first: date, today: date) -> list[Sold]:
+    """What a partner sold since a day, the largest sum first."""
+    # An order may come from a clock that is ahead.
+    scope = Scope(brand_id, first, today + timedelta(days=1), partner_id=partner_id)
+    found = credited(session, scope, Credit.partner_id)
+    sums = [Sold(currency, figures.orders, figures.revenue) for (_, currency), figures in found.items()]
+    return sorted(sums, key=lambda one: (-one.credited, one.currency))
 
 
 def sales(

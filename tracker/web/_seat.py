@@ -57,7 +57,7 @@ def figures(session: Session, seat: Seat) -> dict[str, object]:
     latest, _more = _sales.sales(session, seat.brand.id, seat.partner.id, (days[2], seat.today), limit=5)
     return {
         "clicks": partnership.clicks_since(session, seat.partner.id, moments),
-        "sold": partnership.sold_since(session, seat.brand.id, seat.partner.id, days[2]),
+        "sold": _sales.sold(session, seat.brand.id, seat.partner.id, days[2], seat.today),
         "owed": partnership.money(session, seat.brand.id, seat.partner.id),
         "latest": latest,
         "links": sum(one.live for one in partnerships.own_links(seat.desk, seat.partner.id)),

@@ -21,6 +21,7 @@ from tracker.reports import _behind, _figures, _reader, _words
 from tracker.reports._compare import BEFORE
 from tracker.reports._reader import Reader
 from tracker.reports._shape import Column, Kind, Row
+from tracker.web import _letting_go
 from tracker.web._fields import FIELDS
 from tracker.wiring import Wiring
 
@@ -40,6 +41,7 @@ def register(app: Flask, wiring: Wiring) -> None:
                told, titled, steps, age, size, growth, earlier)  # fmt: skip
     app.jinja_env.filters.update({function.__name__: function for function in filters})
     app.jinja_env.globals["language"] = language
+    _letting_go.register(app)
 
 
 def language() -> str:

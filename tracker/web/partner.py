@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from tracker.catalog import Desk, disputes, documents, messages, partners, partnerships, people
 from tracker.domain.roles import Right, Role
 from tracker.ledger import partnership
+from tracker.reports import _sales
 from tracker.web import _forms, auth, guard
 from tracker.web._forms import Problems
 from tracker.web._view import Names, View
@@ -111,7 +112,7 @@ def _found(session: Session, desk: Desk, partner_id: str) -> dict[str, object]:
         "unwritten": partnerships.unwritten(links, len(papers), len(agreements)),
         "waited": partnerships.waited(desk, partner.id),
         "clicks": partnership.clicks_since(session, partner.id, [since])[0],
-        "sold": partnership.sold_since(session, desk.brand_id, partner.id, since.date()),
+        "sold": _sales.sold(session, desk.brand_id, partner.id, since.date(), desk.now.date()),
         "owed": partnership.money(session, desk.brand_id, partner.id),
         "disputes": disputed,
         "own": {one.id: one for one in disputed},
