@@ -135,12 +135,20 @@ def codes(session: Session, brand_id: str, partner_id: str) -> Sequence[Row[str,
     return session.execute(query).all()
 
 
-def sales(session: Session, brand_id: str, partner_id: str, days: tuple[date, date]) -> list[Sold]:
+def sales(
+    session: Session,
+    brand_id: str,
+    partner_id: str,
+    days: tuple[date, date],
+    *,
+    offset: int = 0,
+    limit: int | None = None,
+) -> list[Sold]:
     """The orders of these days (both included) that the partner had a hand in, with what came of it; latest first.
 
     A hand in it: a touchpoint of the journey, a commission, a code of his on it, a click on his link.
     """
-    orders = session.execute(_orders(brand_id, partner_id, days)).all()
+    orders = session.execute(_orders(brand_id, partner_id, days).offset(offset).limit(limit)).all()
     if not orders:
         return []
     order_ids = [order.order_id for order in orders]

@@ -72,11 +72,13 @@ def sales(
 
     An order is left out where its receipt knows nothing of the partner.
     """
-    found = partnership.sales(session, brand_id, partner_id, days)
-    kept = [row for row in found if state is None or _reckoned(row).state is state]
-    page = kept[offset : offset + limit]
+    if state is None:
+        page = partnership.sales(session, brand_id, partner_id, days, offset=offset, limit=limit + 1)
+    else:
+        found = partnership.sales(session, brand_id, partner_id, days)
+        page = [row for row in found if _reckoned(row).state is state][offset : offset + limit + 1]
     seen = _receipts(session, [row.order_id for row in page], partner_id)
-    return [_sale(row, seen[row.order_id]) for row in page if row.order_id in seen], len(kept) > offset + limit
+    return [_sale(row, seen[row.order_id]) for row in page[:limit] if row.order_id in seen], len(page) > limit
 
 
 def one(session: Session, brand_id: str, partner_id: str, order_id: str, day: date) -> Sale | None:
