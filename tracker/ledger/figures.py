@@ -12,6 +12,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
+from operator import add
 from typing import Any
 
 import msgspec
@@ -263,6 +264,18 @@ def added_up(found: Iterable[Sequence[Any]], keys: int) -> list[Line]:
         for line in found:
             alike[tuple(line[:keys])].append(line)
     return [(*key, *_column_sums(of_key, keys)) for key, of_key in alike.items()]
+
+
+def merged(sums: Lines, others: Sequence[Sequence[Any]], keys: int) -> Lines:
+    """Lines that are added up, and some others, added up: those that no other concerns stay as they are."""
+    if not others:
+        return sums
+    more = {line[:keys]: line for line in added_up(others, keys)}
+    found = []
+    for line in sums:
+        other = more.pop(line[:keys], None)
+        found.append(line if other is None else (*line[:keys], *map(add, line[keys:], other[keys:])))
+    return [*found, *more.values()]
 
 
 def _column_sums(found: Sequence[Sequence[Any]], keys: int) -> list[int]:

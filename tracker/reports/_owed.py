@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.commissions import Kind, State
 from tracker.ledger.figures import Line, added_up
+from tracker.ledger.remembered import Lines
 from tracker.ledger.tables import Commission, CommissionStep, Touch
 from tracker.reports import _rolled
 from tracker.reports._shape import Scope, span, zone_of
@@ -92,7 +93,7 @@ def _ever(session: Session, scope: Scope) -> Iterable[Sequence[Any]]:
     return chain.from_iterable(_rolled.each(session, part, _owed) for part in parts)
 
 
-def _over(session: Session, scope: Scope) -> list[Line]:
+def _over(session: Session, scope: Scope) -> Lines:
     if scope.start > scope.end:
         return []
     whole = _rolled.whole(scope)
@@ -101,7 +102,7 @@ def _over(session: Session, scope: Scope) -> list[Line]:
     )
 
 
-def _of_campaign(session: Session, whole: Scope, campaign_id: str) -> list[Line]:
+def _of_campaign(session: Session, whole: Scope, campaign_id: str) -> Lines:
     def live(part: Scope) -> Iterable[Line]:
         return [line[1:] for line in _touched(session, part, campaign_id)]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, partial
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import func, select
@@ -21,12 +22,14 @@ from tracker import plugins
 from tracker.domain.catalog import Channel
 from tracker.ledger import figures
 from tracker.ledger.database import once, sees_one_moment
-from tracker.ledger.figures import Kept, Line, Span
+from tracker.ledger.figures import Kept, Span
+from tracker.ledger.remembered import Lines
 from tracker.ledger.tables import OrderRow
 from tracker.reports._shape import PAYING, Scope
 
 Live = Callable[[Session, Scope], Iterable[Sequence[object]]]
 ByGrain = Callable[[Session, Scope, str], Iterable[Sequence[object]]]
+_Parts = tuple[Lines, Sequence[Sequence[Any]]]
 
 _TRIES = 3
 GRAINS = ("campaign", "network", "partner")
@@ -101,25 +104,31 @@ def registered() -> list[Figure]:
     return [_figures[name] for name in sorted(_figures)]
 
 
-def asked(session: Session, scope: Scope, figure: Figure) -> list[Line]:
+def asked(session: Session, scope: Scope, figure: Figure) -> Lines:
     """The figure's lines over the scope, each of its keys once; in no order. Not to be changed."""
     return once(
-        session, ("asked", figure.name, scope), lambda: figures.added_up(each(session, scope, figure), figure.keys)
+        session,
+        ("asked", figure.name, scope),
+        lambda: figures.merged(*_parts_of(session, scope, figure), figure.keys),
     )
 
 
 def each(session: Session, scope: Scope, figure: Figure) -> Sequence[Sequence[Any]]:
     """The same lines before they are added up, for whoever adds up some of them, or fewer of their cells."""
-    return once(session, ("each", figure.name, scope), lambda: _each_of(session, scope, figure))
+    return list(chain(*_parts_of(session, scope, figure)))
 
 
-def _each_of(session: Session, scope: Scope, figure: Figure) -> Sequence[Sequence[Any]]:
+def _parts_of(session: Session, scope: Scope, figure: Figure) -> _Parts:
+    return once(session, ("parts", figure.name, scope), lambda: _of_figure(session, scope, figure))
+
+
+def _of_figure(session: Session, scope: Scope, figure: Figure) -> _Parts:
     grain = figure.grain_of(scope)
     name, only = (figure.under(*grain), grain[1]) if grain else (figure.named(scope), None)
     live = partial(_live, session, figure)
     if name is None:
-        return live(scope)
-    return _each(session, scope, name, figure.keys, live, only=only, always=figure.always)
+        return (), live(scope)
+    return _kept_and_live(session, scope, name, figure.keys, live, only=only, always=figure.always)
 
 
 def _live(session: Session, figure: Figure, scope: Scope) -> list[Sequence[object]]:
@@ -137,17 +146,20 @@ def summed(
     only: str | None = None,
     always: bool = False,
     wanted: Container[object] | None = None,
-) -> list[Line]:
+) -> Lines:
     """Lines kept under `name`, and `live` ones for the other days of the scope, added up by their keys.
 
     With `only`, kept lines begin with one cell more, and those in which it is another are left out. Days before
     the first order and after the last one are asked `always` alone. With `wanted`, lines that begin so alone.
     """
-    found = _each(session, scope, name, keys, live, only=only, always=always)
-    return figures.added_up(found if wanted is None else (line for line in found if line[0] in wanted), keys)
+    kept, others = _kept_and_live(session, scope, name, keys, live, only=only, always=always)
+    if wanted is not None:
+        kept = [line for line in kept if line[0] in wanted]
+        others = [line for line in others if line[0] in wanted]
+    return figures.merged(kept, others, keys)
 
 
-def _each(
+def _kept_and_live(
     session: Session,
     scope: Scope,
     name: str,
@@ -156,20 +168,21 @@ def _each(
     *,
     only: str | None,
     always: bool,
-) -> Sequence[Sequence[Any]]:
+) -> _Parts:
+    """The lines of the days that are kept, added up, and those of the other days, as they come."""
     span = Span(scope.start, scope.end)
+    kept: Lines = ()
     found: list[Sequence[object]] = []
     for _ in range(_TRIES):
         state = figures.kept(session, scope.brand_id, figures.ORDERS, span, version())
         kept = figures.sums(session, scope.brand_id, name, state, keys if only is None else keys + 1)
-        found = list(kept) if only is None else [line[1:] for line in kept if line[0] == only]
-        for part in _stretches(session, scope, state, always=always):
-            found += live(part)
+        kept = kept if only is None else [line[1:] for line in kept if line[0] == only]
+        found = [line for part in _stretches(session, scope, state, always=always) for line in live(part)]
         if not _may_have_moved(session, state):
             break
         if state == figures.kept(session, scope.brand_id, figures.ORDERS, span, version()):
             break
-    return found
+    return kept, found
 
 
 def _may_have_moved(session: Session, state: Kept) -> bool:
