@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -48,8 +48,7 @@ LINKED_BY: dict[str, Callable[[Linked], Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Clicks:
+class Clicks(NamedTuple):
     """Requests for links: all of them, by people, and distinct visitors per link and day."""
 
     gross: int = 0

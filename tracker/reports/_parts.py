@@ -7,10 +7,10 @@ sealed sets of the scope's model. A figure in money is keyed by its currency too
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -60,8 +60,7 @@ CREDITED_BY: dict[str, By] = {
 TOUCHED_BY: dict[str, By] = {"channel": Touch.channel, "link": Touch.link_id, "partner": Touch.partner_id}
 
 
-@dataclass(frozen=True, slots=True)
-class Credited:
+class Credited(NamedTuple):
     """What was credited to one subject in one currency. `value` is the net value of the orders, credited or not.
 
     `link_revenue` and `link_orders` are the part that came through a link, alone or beside a code; `new_orders` are
@@ -76,8 +75,7 @@ class Credited:
     new_orders: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Journeys:
+class Journeys(NamedTuple):
     """In how many orders' journeys a subject stands, and where."""
 
     orders: int = 0
@@ -90,8 +88,7 @@ class Journeys:
         return self.orders - self.closed
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
+class Total(NamedTuple):
     """Orders of one currency and their net value."""
 
     orders: int = 0
@@ -200,7 +197,7 @@ def _found(
         kept = (f"credits/{name}", f"{status.value} {scope.model}")
         live = _narrowed(scope, lambda part: _of_days(session, part, by, name, status))
         lines = _summed(session, wider, kept, live, frozenset([subject]) if subject else wanted)
-    return {(line[0], line[1]): Credited(*map(int, line[2:])) for line in lines if wanted is None or line[0] in wanted}
+    return {(line[0], line[1]): Credited(*line[2:]) for line in lines if wanted is None or line[0] in wanted}
 
 
 def as_day(key: object) -> date:
@@ -216,7 +213,12 @@ def _of_days(session: Session, scope: Scope, by: By, name: str, status: Status) 
 
 def _credited(session: Session, scope: Scope, by: By, status: Status) -> Iterable[Line]:
     each = _of_orders(by).where(*orders_of(scope, status), of_model(scope.model), *kept_by(scope, Credit))
-    return (tuple(row) for row in session.execute(_of_subjects(each.subquery(), 2)))
+    return _whole(session.execute(_of_subjects(each.subquery(), 2)))
+
+
+def _whole(rows: Iterable[Any]) -> Iterable[Line]:
+    """Subjects, currencies and sums: PostgreSQL's are decimals."""
+    return ((subject, currency, *map(int, sums)) for subject, currency, *sums in rows)
 
 
 def _of_orders(by: By) -> Select[*tuple[Any, ...]]:
@@ -340,7 +342,7 @@ def _stood(session: Session, scope: Scope, by: By) -> dict[Key, Journeys]:
         live = _narrowed(scope, lambda part: _journeys_of_days(session, part, by, name))
         of = frozenset([subject]) if subject else None
         lines = _summed(session, wider, (f"touches/{name}", ""), live, of)
-    return {(line[0], line[1]): Journeys(*(int(figure) for figure in line[2:])) for line in lines}
+    return {(line[0], line[1]): Journeys(*line[2:]) for line in lines}
 
 
 def _journeys_of_days(session: Session, scope: Scope, by: By, name: str) -> Iterable[Line]:
@@ -351,7 +353,7 @@ def _journeys_of_days(session: Session, scope: Scope, by: By, name: str) -> Iter
 
 def _journeys(session: Session, scope: Scope, by: By) -> Iterable[Line]:
     each = _of_journeys(by).where(*orders_of(scope), *kept_by(scope, Touch)).subquery()
-    return (tuple(row) for row in session.execute(_of_subjects(each, 2)))
+    return _whole(session.execute(_of_subjects(each, 2)))
 
 
 def _of_journeys(by: By) -> Select[*tuple[Any, ...]]:

@@ -201,7 +201,7 @@ def _by_subject(figures: dict[Key, Credited]) -> dict[str, dict[str, Credited]]:
 
 def _sum(figures: Iterable[Credited]) -> Credited:
     each = list(figures)
-    return Credited(*(sum(getattr(one, name) for one in each) for name in Credited.__slots__))
+    return Credited(*(sum(getattr(one, name) for one in each) for name in Credited._fields))
 
 
 def _earned(steps: Steps) -> int:
