@@ -20,10 +20,11 @@ from tracker.domain import metrics
 from tracker.domain.engagement import COUNTERS, known_sum
 from tracker.domain.objectives import Metric
 from tracker.ledger.database import once
-from tracker.ledger.tables import Campaign, Cost, Credit
+from tracker.ledger.tables import Cost, Credit
 from tracker.reports import _placements, _rolled, returns
 from tracker.reports._parts import credited
 from tracker.reports._placements import Placed
+from tracker.reports._returns import campaigns_of
 from tracker.reports._shape import Row, Scope
 
 Figure = Fraction | int | None
@@ -47,10 +48,10 @@ def days(session: Session, brand_id: str, zone: ZoneInfo, today: date) -> tuple[
 
 
 def _days(session: Session, brand_id: str, zone: ZoneInfo, today: date) -> tuple[date, date]:
-    of_campaigns = select(
-        func.min(Campaign.starts_on), func.min(Campaign.created_at), func.max(Campaign.ends_on)
-    ).where(Campaign.brand_id == brand_id)
-    starts, made, ends = session.execute(of_campaigns).one()
+    known = campaigns_of(session, brand_id).values()
+    starts = min((one.starts_on for one in known if one.starts_on), default=None)
+    made = min((one.created_at for one in known), default=None)
+    ends = max((one.ends_on for one in known if one.ends_on), default=None)
     of_costs = select(func.min(Cost.spent_on), func.max(Cost.spent_on)).where(
         Cost.brand_id == brand_id, Cost.withdrawn_at.is_(None)
     )

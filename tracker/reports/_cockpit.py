@@ -19,6 +19,7 @@ from tracker.reports import _campaigns, _compare, _owed, _placements, _shape, pa
 from tracker.reports import partners as partners_report
 from tracker.reports._compare import BEFORE
 from tracker.reports._placements import HOLLOW, Placed
+from tracker.reports._returns import campaigns_of
 from tracker.reports._shape import Column, Kind, Result, Row, Scope, zone_of
 
 BALANCE = "balance"
@@ -72,9 +73,9 @@ class Running:
 
 def running(session: Session, scope: Scope, today: date) -> Running:
     """The brand's campaigns that run today, the first to end in front. `known` is how many it has in all."""
-    query = select(Campaign).where(Campaign.brand_id == scope.brand_id).order_by(Campaign.ends_on, Campaign.name)
-    every = session.execute(query).scalars().all()
+    every = campaigns_of(session, scope.brand_id).values()
     alive = [one for one in every if campaign_state(one.starts_on, one.ends_on, today) is CampaignState.RUNNING]
+    alive.sort(key=lambda one: (one.ends_on or date.max, one.name, one.id))
     if not alive:
         return Running((), len(every), 0, None)
     start, end = _campaigns.days(session, scope.brand_id, zone_of(session, scope.brand_id), today)

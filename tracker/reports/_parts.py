@@ -25,11 +25,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from tracker.domain.orders import Status
-from tracker.errors import NotFound
+from tracker.ledger import catalog
 from tracker.ledger.database import once
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import (
-    Brand,
     Credit,
     CreditSet,
     OrderRow,
@@ -375,11 +374,7 @@ def _of_journeys(by: By) -> Select[*tuple[Any, ...]]:
 
 def brand_currency(session: Session, brand_id: str) -> str:
     """The currency in which a report with no order at all speaks. Raises NotFound."""
-    query = select(Brand.currency).where(Brand.id == brand_id)
-    currency = once(session, ("currency", brand_id), lambda: session.execute(query).scalar_one_or_none())
-    if currency is None:
-        raise NotFound("no such brand")
-    return currency
+    return catalog.brand_by_id(session, brand_id).currency
 
 
 def in_order(currencies: Iterable[str], first: str) -> list[str]:

@@ -125,10 +125,11 @@ def _read(session: Session, scope: Scope, *, by_partner: bool) -> Books:
     for part in (*_costs(session, scope, brand), *_commissions(session, scope, by_partner=by_partner)):
         if _kept(scope, part[0], partners):
             cells[part[0]].count(part)
-    return Books(brand, _campaigns_of(session, brand.id), partners, dict(cells))
+    return Books(brand, campaigns_of(session, brand.id), partners, dict(cells))
 
 
-def _campaigns_of(session: Session, brand_id: str) -> dict[str, Campaign]:
+def campaigns_of(session: Session, brand_id: str) -> dict[str, Campaign]:
+    """The brand's campaigns by id. Not to be changed."""
     query = select(Campaign).where(Campaign.brand_id == brand_id)
     return once(
         session,

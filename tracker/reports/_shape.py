@@ -19,7 +19,6 @@ from functools import cache
 from typing import Any, Protocol, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker import plugins
@@ -28,8 +27,7 @@ from tracker.domain.catalog import Channel
 from tracker.domain.money import decimal_string
 from tracker.domain.spreadsheets import formula_safe
 from tracker.errors import BadInput, NotFound, say
-from tracker.ledger.database import once
-from tracker.ledger.tables import Brand
+from tracker.ledger import catalog
 
 # The model by which partners are paid, whichever it is for each order.
 PAYING = "paying"
@@ -267,11 +265,7 @@ def model_from(text: str | None) -> str:
 
 def zone_of(session: Session, brand_id: str) -> ZoneInfo:
     """The time zone whose days the brand's reports count. Raises NotFound."""
-    query = select(Brand.time_zone).where(Brand.id == brand_id)
-    name = once(session, ("time zone", brand_id), lambda: session.execute(query).scalar_one_or_none())
-    if name is None:
-        raise NotFound("no such brand")
-    return ZoneInfo(name)
+    return ZoneInfo(catalog.brand_by_id(session, brand_id).time_zone)
 
 
 def span(scope: Scope, zone: ZoneInfo) -> tuple[datetime, datetime]:

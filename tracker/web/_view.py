@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.roles import Right
 from tracker.errors import BadInput, NotFound, say
 from tracker.ledger.accounts import Person
+from tracker.ledger.database import once
 from tracker.ledger.tables import Brand, Campaign, Link, Partner, Placement, Shop
 from tracker.reports import _compare, _shape
 from tracker.reports._shape import Part, Result, Scope
@@ -49,6 +50,7 @@ class View:
         brand = next((one for one in brands if one.id == asked), None)
         if brand is None:
             raise NotFound("no such brand")
+        once(session, ("brand", brand.id), lambda: brand)
         now = wiring.clock.now()
         scope = _shape.scope_from(session, brand.id, request.args, now)
         g.zone = _shape.zone_of(session, brand.id)
