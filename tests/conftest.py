@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -27,7 +28,10 @@ from apiflask import APIFlask
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 from tracker import embedded
@@ -76,6 +80,15 @@ class _CompiledOnce(Rule):
 
 
 APIFlask.url_rule_class = _CompiledOnce
+
+
+# Statements are compiled once a process and kind of database: each test's own engine would compile them anew.
+_compiled_sql: dict[type[Dialect], LRUCache[Any, Any]] = defaultdict(lambda: LRUCache(5000))
+Engine._compiled_cache = property(  # type: ignore[assignment]
+    lambda self: _compiled_sql[type(self.dialect)], lambda _self, _own: None
+)
+DefaultDialect.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]
+DefaultDialect.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign]
 _ROOMY = 2 * 1024**3  # bytes free
 
 
