@@ -227,6 +227,13 @@ def test_a_report_is_read_a_page_of_rows_at_a_time(world: ApiWorld, name: str) -
         assert_problem(world.alice.get(f"/reports/{name}", query_string=query | {"cursor": ""} | refused), 422)
 
 
+@pytest.mark.parametrize("query", [{"from": "0001-01-01"}, {"to": "9999-12-31"}, {"from": "0001-01-04"}])
+def test_orders_of_all_days_that_there_are_can_be_asked_for(world: ApiWorld, query: dict[str, str]) -> None:
+    every: Any = world.alice.get("/orders").json
+    assert every["data"]
+    assert world.alice.get("/orders", query_string=query).json == every
+
+
 @pytest.mark.parametrize(
     ("path", "query", "field"),
     [

@@ -24,7 +24,6 @@ from tracker.reports._shape import PAYING, Row
 
 ALL_MODELS = "all"
 LARGEST_PAGE = 1000
-# Wide enough for the days of any zone: orders are read in the order asked, by their moments.
 _AROUND = timedelta(days=3)
 
 
@@ -175,9 +174,10 @@ def _selected(brand_id: str, model: str | None, where: OrderFilter) -> Select[Or
     order = OrderRow
     conditions = [order.brand_id == brand_id, order.status.is_not(None), order.placed_at.is_not(None)]
     if where.start:
-        conditions += [order.placed_day >= where.start, order.placed_at >= _midnight(where.start) - _AROUND]
+        conditions.append(order.placed_day >= where.start)
     if where.end:
-        conditions += [order.placed_day <= where.end, order.placed_at < _midnight(where.end) + _AROUND]
+        conditions.append(order.placed_day <= where.end)
+    conditions += about(where.start, where.end)
     if where.status:
         conditions.append(order.status == where.status)
     if where.shop_id:
@@ -195,8 +195,17 @@ def _selected(brand_id: str, model: str | None, where: OrderFilter) -> Select[Or
     return select(order).where(*conditions).order_by(order.placed_at.desc(), order.id.desc())
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
+def about(first: date | None, last: date | None) -> list[ColumnElement[bool]]:
+    """The moments about some days, wide enough for any zone: by them orders are read in the order asked.
+
+    A day so early or late that there is no moment about it bounds nothing.
+    """
+    bounds: list[ColumnElement[bool]] = []
+    if first and first - date.min > _AROUND:
+        bounds.append(OrderRow.placed_at >= datetime.combine(first - _AROUND, time.min, UTC))
+    if last and date.max - last > _AROUND:
+        bounds.append(OrderRow.placed_at < datetime.combine(last + _AROUND, time.min, UTC))
+    return bounds
 
 
 def _earning(where: OrderFilter) -> list[ColumnElement[bool]]:

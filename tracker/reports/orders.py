@@ -13,9 +13,9 @@ from tracker.ledger.database import among
 from tracker.ledger.figures import Line
 from tracker.ledger.tables import Credit, CreditSet, OrderRow, Partner, Placement, Shop
 from tracker.reports import _rolled
-from tracker.reports._orders import before, cursor_at, of_model, read_cursor
+from tracker.reports._orders import about, before, cursor_at, of_model, read_cursor
 from tracker.reports._parts import Condition, is_filtered, kept_by
-from tracker.reports._shape import Column, Kind, Part, Row, Scope, span, zone_of
+from tracker.reports._shape import Column, Kind, Part, Row, Scope
 
 RANK = 80
 COMPARES = False
@@ -55,7 +55,7 @@ def rows(session: Session, scope: Scope) -> list[Row]:
 def some(session: Session, scope: Scope, part: Part) -> list[Row]:
     """A part of these rows and one more, without reading the others. Two queries, and what is kept."""
     after = [before(part.after)] if part.after else []
-    query = _orders((*_days(scope), *_about(session, scope), *_kept(session, scope, part), *after))
+    query = _orders((*_days(scope), *about(scope.start, scope.end), *_kept(session, scope, part), *after))
     query = query.offset(part.skip).limit(part.most + 1)
     found = session.execute(query).all()
     credits_of = _credits(session, scope, (among(session, OrderRow.id, [order.id for order in found]),))
@@ -78,12 +78,6 @@ def _orders(where: Sequence[Condition]) -> Select[*tuple[Any, ...]]:
         .where(*where)
         .order_by(OrderRow.placed_at.desc(), OrderRow.id.desc())
     )
-
-
-def _about(session: Session, scope: Scope) -> tuple[Condition, Condition]:
-    """The moments about the scope's days, wide enough for any zone: by them orders are read in the order asked."""
-    start, end = span(scope, zone_of(session, scope.brand_id))
-    return OrderRow.placed_at >= start - _WIDE, OrderRow.placed_at < end + _WIDE
 
 
 def _kept(session: Session, scope: Scope, part: Part) -> list[Condition]:
