@@ -8,7 +8,7 @@ says that the figures are too old. So there is no moment in which old figures ar
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
@@ -208,15 +208,18 @@ def sums(session: Session, brand_id: str, name: str, of: Kept, keys: int) -> Lin
 
 
 def _sums(session: Session, brand_id: str, name: str, of: Kept, keys: int) -> Lines:
-    def reckon() -> Lines:
-        return added_up(_lines(session, brand_id, name, of), keys)
-
     if not of.months and not of.days:
         return []
+    return remember(session, (brand_id, name, keys), [of], lambda: added_up(_lines(session, brand_id, name, of), keys))
+
+
+def remember(session: Session, what: Hashable, of: Sequence[Kept], reckon: Callable[[], Lines]) -> Lines:
+    """What `reckon` finds in the figures of days that stand, remembered by the process for as long as they do."""
+    written = tuple(one.written for one in of)
     # Between two questions of who writes, days may be rolled up: what is read then may be another's.
-    if of.written is None or not sees_one_moment(session):
+    if None in written or not sees_one_moment(session):
         return reckon()
-    return remembered.once((brand_id, name, keys, of.written), reckon)
+    return remembered.once((what, written), reckon)
 
 
 def _lines(session: Session, brand_id: str, name: str, of: Kept) -> Sequence[Sequence[Any]]:

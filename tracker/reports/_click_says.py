@@ -25,13 +25,11 @@ from tracker.reports._shape import Scope, span, zone_of
 _KEYS = 4
 
 
-def said(session: Session, scope: Scope) -> list[Line]:
-    """Link, family of the referrer, whether in the browser of an app, whether without consent, and how many clicks."""
-    return figures.added_up(each(session, scope), _KEYS)
-
-
 def each(session: Session, scope: Scope) -> list[Sequence[Any]]:
-    """The same lines before they are added up, for whoever wants some of the links: a year has tens of thousands."""
+    """Link, family of the referrer, whether in the browser of an app, whether without consent, and how many clicks.
+
+    Not added up, for whoever wants some of the links: a year has tens of thousands of lines.
+    """
     zone = zone_of(session, scope.brand_id)
     state = figures.kept(session, scope.brand_id, CLICKS, Span(scope.start, scope.end), CLICKS_VERSION)
     found: list[Sequence[Any]] = list(figures.sums(session, scope.brand_id, SAYS, state, _KEYS))

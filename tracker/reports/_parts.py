@@ -256,6 +256,7 @@ def _named(kept: dict[str, By], by: By) -> str | None:
 
 @lru_cache(256)
 def text_of(by: By) -> str:
+    """What a column is called, to tell it from others."""
     return str(by)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from sqlalchemy import String, cast, func, literal_column, select
 from sqlalchemy.orm import Session
@@ -155,23 +154,11 @@ def _placed(session: Session, scope: Scope, brand: Brand) -> Iterable[_Part]:
 
 
 def _commissions(session: Session, scope: Scope, *, by_partner: bool) -> Iterable[_Part]:
-    lines = _of_campaign(session, _rolled.whole(scope), scope.campaign_id)
     sums: dict[Cell, int] = defaultdict(int)
-    for campaign, partner, amount in lines:
-        sums[campaign, partner if by_partner else None] += amount
+    for campaign, partner, amount in _rolled.each(session, _rolled.whole(scope), _owed):
+        if scope.campaign_id in (None, campaign):
+            sums[campaign, partner if by_partner else None] += amount
     return ((cell, Resource.COMMISSIONS, amount, False, None) for cell, amount in sums.items())
-
-
-def _of_campaign(session: Session, scope: Scope, campaign_id: str | None) -> Sequence[Sequence[Any]]:
-    """The lines of commissions of one campaign: of a year's most are of others."""
-    lines = _rolled.each(session, scope, _owed)
-    if campaign_id is None:
-        return lines
-    return once(
-        session,
-        ("commissions of", scope, campaign_id),
-        lambda: [line for line in lines if line[0] == campaign_id],
-    )
 
 
 @_rolled.additive("commissions", 2, by_channel=False)

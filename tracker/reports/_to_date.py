@@ -14,8 +14,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from tracker.ledger import figures, remembered
-from tracker.ledger.database import sees_one_moment
+from tracker.ledger import figures
 from tracker.ledger.figures import CLICKS, CLICKS_TO_DATE, CLICKS_VERSION, Kept, Line, Span, first_of, last_of
 from tracker.ledger.remembered import Lines
 from tracker.ledger.tables import Figure, Link, LinkDayClicks
@@ -27,13 +26,12 @@ def clicks(session: Session, brand_id: str, days: Span) -> Lines:
     """Gross clicks, human clicks and uniques by link of those of the days that are kept. Not to be changed."""
     state = figures.kept(session, brand_id, CLICKS, days, CLICKS_VERSION)
     standing = _standing(session, brand_id, Span(first_of(days.start), days.end))
-
-    def reckon() -> Lines:
-        return sums_of(_lines(session, brand_id, state, standing.days))
-
-    if state.written is None or standing.written is None or not sees_one_moment(session):
-        return reckon()
-    return remembered.once((brand_id, CLICKS_TO_DATE, state.written, standing.written), reckon)
+    return figures.remember(
+        session,
+        (brand_id, CLICKS_TO_DATE),
+        [state, standing],
+        lambda: sums_of(_lines(session, brand_id, state, standing.days)),
+    )
 
 
 def sums_of(lines: Iterable[Sequence[Any]]) -> list[Line]:
