@@ -15,6 +15,7 @@ from jinja2.bccache import Bucket
 from werkzeug.test import TestResponse
 
 from tests.conftest import NOW
+from tests.sample_books import write_books
 from tracker.ledger import accounts
 from tracker.ledger.database import writing
 from tracker.settings import Settings
@@ -105,6 +106,16 @@ def opened_desk(settings: Settings, *, account: bool = True) -> Iterator[Desk]:
         wiring.hasty_engine.dispose()
         wiring.hasty_redis.close()
         wiring.redis.close()
+
+
+@contextmanager
+def desk_with_books(settings: Settings) -> Iterator[Desk]:
+    """The same with the brand of `sample_books` in the ledger and Marie signed in."""
+    with opened_desk(settings) as opened:
+        opened.sign_in()
+        with writing(opened.wiring.sessions) as session:
+            write_books(session)
+        yield opened
 
 
 def settings_of(url: str, redis: str, state: object, **more: str) -> Settings:

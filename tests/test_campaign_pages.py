@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NOW, Ledger
-from tests.desk import Desk, opened_desk, settings_of
+from tests.desk import Desk, desk_with_books, settings_of
 from tests.sample_books import MARCH, Books, write_books
 from tracker.catalog import Desk as Counter
 from tracker.catalog import campaigns, costs, placements, snapshots
@@ -27,10 +27,7 @@ SPRING = f"/campaigns/{BOOKS['spring']}"
 
 @pytest.fixture
 def desk(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Desk]:
-    with opened_desk(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
-        opened.sign_in()
-        with writing(opened.wiring.sessions) as session:
-            write_books(session)
+    with desk_with_books(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
         yield opened
 
 

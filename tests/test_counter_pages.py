@@ -14,11 +14,10 @@ import pytest
 from openpyxl import Workbook
 from werkzeug.test import TestResponse
 
-from tests.desk import ORIGIN, Desk, opened_desk, settings_of
-from tests.sample_books import Books, write_books
+from tests.desk import ORIGIN, Desk, desk_with_books, settings_of
+from tests.sample_books import Books
 from tracker.errors import BadInput
 from tracker.importing import _table
-from tracker.ledger.database import writing
 
 BOOKS = Books("b" * 32)
 VIDEO = "https://tiktok.example/v/1"
@@ -26,10 +25,7 @@ VIDEO = "https://tiktok.example/v/1"
 
 @pytest.fixture
 def desk(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Desk]:
-    with opened_desk(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
-        opened.sign_in()
-        with writing(opened.wiring.sessions) as session:
-            write_books(session)
+    with desk_with_books(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
         yield opened
 
 

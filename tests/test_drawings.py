@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.desk import Desk, opened_desk, settings_of
-from tests.sample_books import MARCH, write_books
+from tests.desk import Desk, desk_with_books, settings_of
+from tests.sample_books import MARCH
 from tracker.charts import _bundle, _draw
 from tracker.charts._themes import DARK, LIGHT, Theme
-from tracker.ledger.database import writing
 from tracker.reports import _shape
 from tracker.reports._reader import reader_of
 from tracker.reports._shape import Scope
@@ -30,10 +29,7 @@ EN = reader_of("en")
 
 @pytest.fixture
 def desk(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Desk]:
-    with opened_desk(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
-        opened.sign_in()
-        with writing(opened.wiring.sessions) as session:
-            write_books(session)
+    with desk_with_books(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
         yield opened
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from tests.conftest import NOW, Ledger
-from tests.desk import ORIGIN, PASSWORD, Desk, opened_desk, settings_of
+from tests.desk import ORIGIN, PASSWORD, Desk, desk_with_books, settings_of
 from tests.intake import all_text
-from tests.sample_books import Books, write_books
+from tests.sample_books import Books
 from tracker.domain.roles import Role
 from tracker.ledger import accounts
 from tracker.ledger.database import writing
@@ -31,10 +31,8 @@ LIST = "/segments"
 @pytest.fixture
 def desk(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Desk]:
     """The books' orders are all Léa's."""
-    with opened_desk(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
-        opened.sign_in()
+    with desk_with_books(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
         with writing(opened.wiring.sessions) as session:
-            write_books(session)
             lea = hash_customer(opened.wiring.settings.secret_key, BOOKS.brand)("lea@example.com")
             session.execute(update(OrderRow).values(customer=lea))
         yield opened

@@ -14,9 +14,9 @@ from sqlalchemy import select, update
 
 import workers.letters
 from tests.conftest import NOW
-from tests.desk import EMAIL, PASSWORD, Desk, opened_desk, settings_of
+from tests.desk import EMAIL, PASSWORD, Desk, desk_with_books, settings_of
 from tests.post_office import opened_post_office
-from tests.sample_books import Books, write_books
+from tests.sample_books import Books
 from tracker import log
 from tracker.domain.roles import Role
 from tracker.domain.timetable import Every, latest_until, next_after, span
@@ -33,10 +33,7 @@ REPORT = f"/shared-links?report=partners&{MARCH}"
 
 @pytest.fixture
 def desk(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Desk]:
-    with opened_desk(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
-        opened.sign_in()
-        with writing(opened.wiring.sessions) as session:
-            write_books(session)
+    with desk_with_books(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
         yield opened
 
 

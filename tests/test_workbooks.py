@@ -19,7 +19,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 
 from tests.conftest import Ledger
-from tests.desk import Desk, opened_desk, settings_of
+from tests.desk import Desk, desk_with_books, settings_of
 from tests.sample_books import MARCH, Books, write_books, write_order
 from tracker import cli
 from tracker.domain.spreadsheets import formula_safe
@@ -34,10 +34,7 @@ DAYS = "from=2026-03-01&to=2026-03-31"
 
 @pytest.fixture
 def desk(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Desk]:
-    with opened_desk(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
-        opened.sign_in()
-        with writing(opened.wiring.sessions) as session:
-            write_books(session)
+    with desk_with_books(settings_of(sqlite_url, redis_url, tmp_path)) as opened:
         yield opened
 
 
